@@ -1,0 +1,16 @@
+# Flags that every target of the project is compiled with.
+add_library(quantize_options INTERFACE)
+
+# The bytes of a file depend on each product and sum being rounded on its own: no contraction to
+# fused multiply-add, and nothing that reorders arithmetic.
+target_compile_options(quantize_options INTERFACE -ffp-contract=off -fno-fast-math)
+target_compile_options(quantize_options INTERFACE -Wall -Wextra -Wpedantic)
+if(QUANTIZE_WARNINGS_AS_ERRORS)
+    target_compile_options(quantize_options INTERFACE -Werror)
+endif()
+
+if(QUANTIZE_SANITIZE)
+    target_compile_options(quantize_options INTERFACE
+        -fsanitize=${QUANTIZE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(quantize_options INTERFACE -fsanitize=${QUANTIZE_SANITIZE})
+endif()

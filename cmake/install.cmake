@@ -1,0 +1,1 @@
+# Installation, package config and packaging: filled in by the packaging work.
