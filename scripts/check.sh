@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# One check that is not a test of the release build; ctest runs each as a test labelled "check".
+#
+#   scripts/check.sh format    the sources are as clang-format would write them
+#   scripts/check.sh tidy      clang-tidy finds nothing (.clang-tidy says what it looks for)
+#   scripts/check.sh asan      clang's warnings, the tests under ASan and UBSan, a short fuzzing
+#   scripts/check.sh tsan      unit and command-line tests under TSan
+#
+# A check that lacks its tool says "skipped:" and succeeds; ctest shows it as skipped.
+source "$(dirname "$0")/common.sh"
+
+need() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || { echo "skipped: $tool is not installed"; exit 0; }
+    done
+}
+
+sources() {
+    find src include tests -name '*.cpp' -o -name '*.h' | sort
+}
+
+check_format() {
+    need clang-format-14
+    sources | xargs clang-format-14 --dry-run -Werror
+}
+
+build() {
+    local preset=$1
+    shift
+    step "building build/$preset"
+    quietly "build/$preset/configure.log" cmake --preset "$preset" "$@"
+    quietly "build/$preset/build.log" cmake --build --preset "$preset" --parallel "$jobs"
+}
+
+run_tests() {
+    local preset=$1
+    shift
+    step "testing build/$preset"
+    ctest --test-dir "build/$preset" --parallel "$jobs" --output-on-failure --no-tests=error \
+        --label-exclude check "$@"
+}
+
+check_tidy() {
+    need clang-tidy-14 clang++
+    [ -f build/fuzz/compile_commands.json ] || quietly build/fuzz/configure.log cmake --preset fuzz
+    find src -name '*.cpp' | sort |
+        xargs -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/fuzz 2>/dev/null
+}
+
+check_asan() {
+    need clang++
+    build fuzz
+    run_tests fuzz
+    [ ! -x scripts/fuzz.sh ] || scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-10}" build/fuzz
+}
+
+check_tsan() {
+    need clang++
+    export TSAN_OPTIONS="suppressions=$root/scripts/tsan.supp ${TSAN_OPTIONS:-}"
+    build tsan
+    run_tests tsan --label-regex 'unit|cli'
+}
+
+case "${1:-}" in
+    format | tidy | asan | tsan) "check_$1" ;;
+    *)
+        sed -n 's/^#   //p' "$0" >&2
+        exit 2
+        ;;
+esac
