@@ -83,7 +83,8 @@ class Value {
     void for_each_element(Visit&& visit, std::uint64_t limit = UINT64_MAX) const {
         std::size_t at = first_element();
         const std::uint64_t count = std::min<std::uint64_t>(element_count(), limit);
-        for (std::uint64_t i = 0; i < count; ++i) visit(element_at(at));
+        for (std::uint64_t i = 0; i < count; ++i)
+            visit(element_at(at));
     }
 
     /// One line for people: numbers, quoted and escaped strings, the first elements of arrays.

@@ -19,7 +19,7 @@ namespace quantize {
 /// Everything that decides what is written. Paths are used as given (the importance matrix's
 /// path is recorded in the output).
 struct Request {
-    std::filesystem::path input;  ///< a GGUF file, or the first shard of a split model
+    std::filesystem::path input;   ///< a GGUF file, or the first shard of a split model
     std::filesystem::path output;  ///< may be empty for a dry run
     std::string recipe = "Q5_K_M";
 
@@ -30,8 +30,8 @@ struct Request {
     bool dry_run = false;
     bool overwrite = true;  ///< false: an output that exists is an error
 
-    std::string imatrix;                        ///< path; empty for none
-    std::vector<std::string> include_weights;   ///< substrings of tensor names
+    std::string imatrix;                       ///< path; empty for none
+    std::vector<std::string> include_weights;  ///< substrings of tensor names
     std::vector<std::string> exclude_weights;
 
     std::optional<TensorType> output_type;
@@ -43,6 +43,8 @@ struct Request {
 
     unsigned threads = 0;  ///< 0: as many as the machine has cores
     bool verify = false;   ///< read back and check what was written before it gets its name
+    /// For tests: work is done in an order drawn from this seed; the bytes must not change.
+    std::optional<std::uint64_t> shuffle_seed;
 };
 
 /// What happened to one tensor.
@@ -68,7 +70,8 @@ struct Report {
     std::uint64_t elems = 0;            ///< weights in all tensors
     std::uint64_t data_bytes_from = 0;  ///< tensor data without headers and padding
     std::uint64_t data_bytes_to = 0;
-    std::uint64_t file_bytes_to = 0;  ///< whole output files
+    std::uint64_t file_bytes_from = 0;  ///< whole input files
+    std::uint64_t file_bytes_to = 0;    ///< whole output files
     double seconds = 0;
     unsigned threads = 1;
     std::string target;  ///< instruction set that did the work
@@ -96,6 +99,57 @@ class ProgressSink {
 /// of kind interrupted.
 Report run(const Request& request, ProgressSink& progress, const std::atomic<bool>& stop);
 Report run(const Request& request);
+
+/// One GGUF file's name, size and header.
+struct FileHeader {
+    std::filesystem::path path;
+    std::uint64_t file_bytes = 0;
+    gguf::Document document;
+};
+
+/// The headers of the file, or of every shard when it is the first of a split model.
+std::vector<FileHeader> read_headers(const std::filesystem::path& file);
+
+/// What to check of a file that is already there.
+struct VerifyRequest {
+    std::filesystem::path file;
+    std::filesystem::path against;  ///< the model it was made from; empty for none
+    /// Largest relative error (root mean square of the difference over that of the source) that
+    /// a tensor may have. The default catches wrong data, not coarse types.
+    double threshold = 0.9;
+    unsigned threads = 0;
+};
+
+struct TensorVerification {
+    std::string name;
+    TensorType type = TensorType::F32;
+    std::uint64_t elems = 0;
+    bool compared = false;      ///< the source has the tensor, and both can be decoded
+    double rms_error = 0;       ///< root mean square of the difference
+    double relative_error = 0;  ///< over the root mean square of the source
+    double largest_error = 0;
+    bool failed = false;  ///< over the threshold
+};
+
+struct VerifyReport {
+    std::vector<TensorVerification> tensors;
+    std::uint64_t bytes = 0;  ///< tensor data read
+    double seconds = 0;
+    std::size_t failures = 0;
+    /// Tensors of the source that the file lacks.
+    std::vector<std::string> missing;
+    bool sound() const { return failures == 0 && missing.empty(); }
+};
+
+/// Reads a model completely: structure, offsets, padding, every block's scales, every row.
+/// Throws Error for what makes the file unusable; what exceeds the threshold is in the report.
+VerifyReport verify(const VerifyRequest& request, ProgressSink& progress,
+                    const std::atomic<bool>& stop);
+
+/// Makes SIGINT, SIGTERM and SIGHUP set a flag from now on, and returns that flag, to be given to
+/// run() and verify(). The number of the signal that came, or 0, is in `last_signal()`.
+const std::atomic<bool>& stop_on_signals();
+int last_signal();
 
 /// "1.2.3"
 const char* version();

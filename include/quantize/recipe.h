@@ -17,17 +17,17 @@ namespace quantize {
 /// A named mixture. `file_type` is the number that files record as general.file_type and that
 /// the command line accepts in place of the name.
 struct Recipe {
-    std::string_view name;       ///< "Q5_K_M"
-    std::uint32_t file_type;     ///< llama_ftype of the reference
-    TensorType default_type;     ///< what most tensors become
-    std::string_view summary;    ///< one line: what it is for
+    std::string_view name;     ///< "Q5_K_M"
+    std::uint32_t file_type;   ///< llama_ftype of the reference
+    TensorType default_type;   ///< what most tensors become
+    std::string_view summary;  ///< one line: what it is for
     /// Increase of perplexity published for a 7B model (llama.cpp pull request 1684), if any.
     std::optional<double> perplexity_increase;
     bool recommended;
     /// For recipes that are another one with changed tensors (Q5_K_L is Q5_K_M with embeddings
     /// and output in Q8_0): the type that embeddings and output get.
     std::optional<TensorType> embedding_and_output;
-    bool copy_only;              ///< COPY: nothing is converted
+    bool copy_only;  ///< COPY: nothing is converted
 };
 
 /// Every recipe, in the order in which `quantize types` lists them.
@@ -42,12 +42,12 @@ std::vector<std::string> nearest_type_names(std::string_view name);
 
 /// The few numbers of a model that recipes need.
 struct ModelFacts {
-    std::string architecture;           ///< general.architecture; empty when the file has none
-    std::uint32_t layers = 0;           ///< block_count
-    std::uint32_t experts = 0;          ///< expert_count
-    std::uint32_t heads = 0;            ///< attention.head_count of the first layer
-    std::uint32_t kv_heads = 0;         ///< attention.head_count_kv of the first layer
-    bool tied_output = true;            ///< no tensor named output.weight
+    std::string architecture;    ///< general.architecture; empty when the file has none
+    std::uint32_t layers = 0;    ///< block_count
+    std::uint32_t experts = 0;   ///< expert_count
+    std::uint32_t heads = 0;     ///< attention.head_count of the first layer
+    std::uint32_t kv_heads = 0;  ///< attention.head_count_kv of the first layer
+    bool tied_output = true;     ///< no tensor named output.weight
 
     /// heads / kv_heads as the reference computes it; 0 when kv_heads is 0.
     std::uint32_t gqa() const { return kv_heads == 0 ? 0 : heads / kv_heads; }
@@ -84,8 +84,8 @@ struct TypeChoice {
     bool quantizable = false;  ///< false: kept as it is because of its name or shape
     /// The type that was wanted, when the row length made another one necessary.
     std::optional<TensorType> fallback_from;
-    bool overridden = false;       ///< an override of the user decided
-    bool needs_weights = false;    ///< cannot be written well without importance weights
+    bool overridden = false;     ///< an override of the user decided
+    bool needs_weights = false;  ///< cannot be written well without importance weights
 };
 
 /// Chooses a type for each of `tensors`, which are given in the order of choice: layer number

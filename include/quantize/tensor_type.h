@@ -58,10 +58,10 @@ enum class TypeClass {
 /// One row of the table: everything about a type that is not code.
 struct TypeInfo {
     TensorType type;
-    std::string_view name;       ///< as people write it, "Q5_K"
+    std::string_view name;  ///< as people write it, "Q5_K"
     TypeClass type_class;
-    std::uint32_t block_elems;   ///< weights in a block
-    std::uint32_t block_bytes;   ///< bytes of a block
+    std::uint32_t block_elems;  ///< weights in a block
+    std::uint32_t block_bytes;  ///< bytes of a block
     constexpr double bits_per_weight() const { return 8.0 * block_bytes / block_elems; }
 };
 
@@ -116,7 +116,9 @@ constexpr const TypeInfo& type_info(TensorType type) {
     return *find_type(static_cast<std::uint32_t>(type));
 }
 
-constexpr std::string_view type_name(TensorType type) { return type_info(type).name; }
+constexpr std::string_view type_name(TensorType type) {
+    return type_info(type).name;
+}
 
 /// The type of that name, in any case of letters; nothing when there is none.
 std::optional<TensorType> parse_tensor_type(std::string_view name);
