@@ -4,6 +4,7 @@
 # root nor a network is needed. On other systems it names the libraries; CMake fetches what the
 # system lacks.
 source "$(dirname "$0")/common.sh"
+source scripts/apt.sh
 
 packages=(cmake ninja-build g++ clang ccache pkg-config git python3 file dpkg-dev
     libhwy-dev libtbb-dev nlohmann-json3-dev libbenchmark-dev libfmt-dev libspdlog-dev libcli11-dev
@@ -45,47 +46,6 @@ missing_packages() {
     if is_installed catch2 && ! has_catch2_3; then echo catch2; fi
 }
 
-# Debian 12 has Catch2 3 in its backports only. The entry for them is the system's own main entry
-# with the suite's name changed, so that a mirror stays the mirror in use.
-backports_entry() {
-    local suite=$1 file
-    for file in /etc/apt/sources.list.d/*.sources; do
-        [ -f "$file" ] || continue
-        awk -v suite="$suite" '
-            BEGIN { RS = ""; FS = "\n" }
-            {
-                entry = ""; wanted = 0; usable = 1
-                for (i = 1; i <= NF; i++) {
-                    if ($i ~ /^#/) continue
-                    if ($i ~ /^Types:/ && $i !~ /(^|[ :])deb( |$)/) usable = 0
-                    if (tolower($i) ~ /^enabled:[ ]*no/) usable = 0
-                    line = $i
-                    if ($i ~ /^Types:/) line = "Types: deb"
-                    if ($i ~ /^Components:/) line = "Components: main"
-                    if ($i ~ /^Suites:/) {
-                        if ((" " substr($i, 8) " ") ~ (" " suite " ")) wanted = 1
-                        line = "Suites: " suite "-backports"
-                    }
-                    entry = entry line "\n"
-                }
-                if (wanted && usable) { printf "%s", entry; exit }
-            }' "$file" | grep . && return
-    done
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        [ -f "$file" ] || continue
-        awk -v suite="$suite" '
-            $1 == "deb" {
-                at = ($2 ~ /^\[/) ? 0 : 3
-                for (i = 2; !at && i <= NF; i++) if ($i ~ /\]$/) at = i + 2
-                if ($at != suite) next
-                for (i = 1; i < at; i++) printf "%s ", $i
-                print suite "-backports main"
-                exit
-            }' "$file" | grep . && return
-    done
-    return 1
-}
-
 configure_backports() {
     local suite=$1 name=quantize-backports form
     # Somebody else's entry for the backports will do, and a second one would only cause warnings.
@@ -106,10 +66,6 @@ configure_backports() {
     fi
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
-}
-
 missing=$(missing_packages)
 if [ -z "$missing" ]; then
     step "every package that is needed is installed"
@@ -123,7 +79,7 @@ fi
 
 log=$root/build/install-dependencies.log
 catch2=catch2
-if [ "$(. /etc/os-release && echo "${ID}-${VERSION_CODENAME:-}")" = debian-bookworm ]; then
+if is_bookworm; then
     configure_backports bookworm
     catch2=catch2/bookworm-backports
 fi
