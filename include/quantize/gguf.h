@@ -132,14 +132,17 @@ struct Document {
     std::uint64_t data_offset = 0;  ///< where the data section starts in the file
 
     const Value* find(std::string_view key) const;  ///< null when absent
-    /// Replaces the value of `key` where it stands, or appends it.
+    /// Takes `key` out where it stands and appends it with its new value, as ggml does. Throws
+    /// Error when the key is general.alignment and the value no power of two.
     void set(std::string_view key, Value value);
     bool erase(std::string_view key);  ///< false when absent
 };
 
 /// Parses the header at the start of `file_start`, the beginning of a file of `file_size` bytes.
 /// Everything is checked, so that a Document can be trusted: sizes against the file, arithmetic
-/// against overflow, keys and names for duplicates, offsets for alignment, order and overlap.
+/// against overflow, keys and names for duplicates, offsets for alignment and overlap. Gaps between
+/// tensors and any order of their data are fine. Two things are brought into the form in which
+/// they are written: a boolean is 0 or 1, and general.alignment is a u32.
 /// Throws Error that names what is wrong, the key or tensor, and the byte offset.
 /// When the header goes on beyond `file_start` (which is shorter than the file), returns nothing
 /// and the caller comes back with more of the file.
