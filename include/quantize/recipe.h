@@ -22,18 +22,20 @@ struct Recipe {
     TensorType default_type;   ///< what most tensors become
     std::string_view summary;  ///< one line: what it is for
     /// Increase of perplexity published for a 7B model (llama.cpp pull request 1684), if any.
-    std::optional<double> perplexity_increase;
-    bool recommended;
-    /// For recipes that are another one with changed tensors (Q5_K_L is Q5_K_M with embeddings
+    std::optional<double> perplexity_increase = std::nullopt;
+    bool recommended = false;
+    /// For recipes that are another one with changed tensors (Q4_K_L is Q4_K_M with embeddings
     /// and output in Q8_0): the type that embeddings and output get.
-    std::optional<TensorType> embedding_and_output;
-    bool copy_only;  ///< COPY: nothing is converted
+    std::optional<TensorType> embedding_and_output = std::nullopt;
+    bool copy_only = false;          ///< COPY: nothing is converted
+    std::string_view alias_of = {};  ///< for Q3_K, Q4_K, Q5_K: the recipe's full name; else empty
 };
 
 /// Every recipe, in the order in which `quantize types` lists them.
 std::span<const Recipe> recipes();
 
 /// The recipe of that name (any case, aliases such as Q5_K included) or number; null when none.
+/// A number finds the first of that number in the list, so 17 answers the alias Q5_K.
 const Recipe* find_recipe(std::string_view name_or_number);
 
 /// Up to three known names closest to `name` (recipes or types), for messages.
@@ -88,10 +90,17 @@ struct TypeChoice {
     bool needs_weights = false;  ///< cannot be written well without importance weights
 };
 
-/// Chooses a type for each of `tensors`, which are given in the order of choice: layer number
-/// first (tensors outside the layers before all), then name; the reference's rules count tensors
-/// in that order. Throws Error for a pattern that is no regular expression, for a layer number
-/// out of range where a rule needs it, and for a type without fallback that does not fit a row.
+/// The layer that a tensor's name states ("blk.7.attn_q.weight"), or -1 when it states none.
+int layer_of(std::string_view tensor_name);
+
+/// The order of choice: layer number first (tensors outside the layers before all), then name.
+bool chosen_before(std::string_view name, std::string_view other);
+
+/// Chooses a type for each of `tensors`, which are given in the order of choice; the rules count
+/// tensors of a class in that order. (A split model that stays split is the exception: there the
+/// order is that of the shards and of the data in them.) Throws Error for a pattern that is no
+/// regular expression, for a type that cannot be written, and for one that does not fit a row
+/// and has no fallback.
 std::vector<TypeChoice> choose_types(const Recipe& recipe, const ModelFacts& model,
                                      std::span<const TensorFacts> tensors,
                                      const ChoiceOptions& options);
