@@ -14,6 +14,20 @@ using namespace formats;
 
 // One line per type, in any order.
 constexpr std::array registry{
+    &f32,     //
+    &f16,     //
+    &bf16,    //
+    &q4_0,    //
+    &q4_1,    //
+    &q5_0,    //
+    &q5_1,    //
+    &q8_0,    //
+    &mxfp4,   //
+    &nvfp4,   //
+    &tq1_0,   //
+    &tq2_0,   //
+    &q1_0,    //
+    &q2_0,    //
     &iq4_nl,  //
     &iq4_xs,  //
 };

@@ -1,0 +1,152 @@
+// Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0: blocks of 32 weights.
+//
+//   Q4_0  F16 scale |                     16 bytes nibbles   weight = scale * (level - 8)
+//   Q4_1  F16 scale | F16 min |           16 bytes nibbles   weight = scale * level + min
+//   Q5_0  F16 scale | 4 bytes fifth bits | 16 bytes nibbles   weight = scale * (level - 16)
+//   Q5_1  F16 scale | F16 min | 4 bytes fifth bits | 16 bytes nibbles
+//   Q8_0  F16 scale | 32 bytes levels                        weight = scale * level
+#include <array>
+
+#include "base/float16.h"
+#include "formats/families.h"
+#include "formats/legacy_weighted.h"
+#include "formats/tiles.h"
+#include "kernels/expand.h"
+#include "kernels/round.h"
+
+namespace quantize::formats {
+namespace {
+
+constexpr int block_elems = 32;
+constexpr int tile_blocks = tile_elems / block_elems;
+
+/// One of the four types with 4 or 5 bits: where its parts lie.
+template <int kBits, bool kHasMin>
+struct Layout {
+    static constexpr int bits = kBits;
+    static constexpr bool has_min = kHasMin;
+    static constexpr int min_at = 2;
+    static constexpr int fifth_bits_at = kHasMin ? 4 : 2;
+    static constexpr int nibbles_at = fifth_bits_at + (kBits == 5 ? 4 : 0);
+    static constexpr int block_bytes = nibbles_at + block_elems / 2;
+};
+
+using LayoutQ4_0 = Layout<4, false>;
+using LayoutQ4_1 = Layout<4, true>;
+using LayoutQ5_0 = Layout<5, false>;
+using LayoutQ5_1 = Layout<5, true>;
+static_assert(LayoutQ4_0::block_bytes == type_info(TensorType::Q4_0).block_bytes);
+static_assert(LayoutQ4_1::block_bytes == type_info(TensorType::Q4_1).block_bytes);
+static_assert(LayoutQ5_0::block_bytes == type_info(TensorType::Q5_0).block_bytes);
+static_assert(LayoutQ5_1::block_bytes == type_info(TensorType::Q5_1).block_bytes);
+
+template <class L>
+void encode_unweighted(const float* values, std::int64_t block_count, std::byte* blocks) {
+    for_each_tile<block_elems>(block_count, [&](std::int64_t first, std::int64_t count) {
+        alignas(64) std::array<std::int8_t, tile_elems> levels;
+        std::array<std::uint16_t, tile_blocks> scales;
+        std::array<std::uint16_t, tile_blocks> mins;
+        const float* const x = values + first * block_elems;
+        if constexpr (L::has_min) {
+            kernels::round_by_range(L::bits, x, count, levels.data(), scales.data(), mins.data());
+        } else {
+            kernels::round_by_signed_max(L::bits, x, count, levels.data(), scales.data());
+        }
+        for (std::int64_t b = 0; b < count; ++b) {
+            std::byte* const block = blocks + (first + b) * L::block_bytes;
+            const std::int8_t* const level = levels.data() + b * block_elems;
+            store_u16(scales[b], block);
+            if constexpr (L::has_min) store_u16(mins[b], block + L::min_at);
+            if constexpr (L::bits == 5) pack_bits<4, 4>(level, block + L::fifth_bits_at);
+            pack_nibbles<16>(level, block + L::nibbles_at);
+        }
+    });
+}
+
+template <TensorType kType, class L>
+void encode(const float* values, std::int64_t rows, std::int64_t cols, const float* weights,
+            std::byte* blocks) {
+    if (weights != nullptr) {
+        encode_weighted(kType, values, rows, cols, weights, blocks);
+    } else {
+        encode_unweighted<L>(values, rows * cols / block_elems, blocks);
+    }
+}
+
+template <class L>
+void decode(const std::byte* blocks, std::int64_t elems, float* values) {
+    constexpr std::int8_t middle = L::has_min ? 0 : 1 << (L::bits - 1);
+    for_each_tile<block_elems>(elems / block_elems, [&](std::int64_t first, std::int64_t count) {
+        alignas(64) std::array<std::int8_t, tile_elems> levels;
+        std::array<float, tile_blocks> scales;
+        std::array<float, tile_blocks> mins;
+        for (std::int64_t b = 0; b < count; ++b) {
+            const std::byte* const block = blocks + (first + b) * L::block_bytes;
+            std::int8_t* const level = levels.data() + b * block_elems;
+            scales[b] = f16_to_f32(load_u16(block));
+            if constexpr (L::has_min) mins[b] = f16_to_f32(load_u16(block + L::min_at));
+            unpack_nibbles<16>(block + L::nibbles_at, level);
+            if constexpr (L::bits == 5) unpack_bits<4, 4>(block + L::fifth_bits_at, level);
+            for (int i = 0; i < block_elems; ++i) {
+                level[i] = static_cast<std::int8_t>(level[i] - middle);
+            }
+        }
+        float* const x = values + first * block_elems;
+        if constexpr (L::has_min) {
+            kernels::expand_levels(levels.data(), scales.data(), mins.data(), count, block_elems,
+                                   x);
+        } else {
+            kernels::expand_levels(levels.data(), scales.data(), count, block_elems, x);
+        }
+    });
+}
+
+template <class L>
+constexpr auto find_bad = find_bad_scale<L::block_bytes, 0, L::has_min ? L::min_at : -1>;
+
+constexpr int q8_0_bytes = type_info(TensorType::Q8_0).block_bytes;
+constexpr kernels::AbsMaxSpec q8_0_spec{block_elems, 127, 0, 0};
+
+void encode_q8_0(const float* values, std::int64_t rows, std::int64_t cols, const float*,
+                 std::byte* blocks) {
+    for_each_tile<block_elems>(
+        rows * cols / block_elems, [&](std::int64_t first, std::int64_t count) {
+            alignas(64) std::array<std::int8_t, tile_elems> levels;
+            std::array<std::uint16_t, tile_blocks> scales;
+            kernels::round_by_abs_max(q8_0_spec, values + first * block_elems, count, levels.data(),
+                                      scales.data());
+            for (std::int64_t b = 0; b < count; ++b) {
+                std::byte* const block = blocks + (first + b) * q8_0_bytes;
+                store_u16(scales[b], block);
+                std::memcpy(block + 2, levels.data() + b * block_elems, block_elems);
+            }
+        });
+}
+
+void decode_q8_0(const std::byte* blocks, std::int64_t elems, float* values) {
+    for_each_tile<block_elems>(elems / block_elems, [&](std::int64_t first, std::int64_t count) {
+        alignas(64) std::array<std::int8_t, tile_elems> levels;
+        std::array<float, tile_blocks> scales;
+        for (std::int64_t b = 0; b < count; ++b) {
+            const std::byte* const block = blocks + (first + b) * q8_0_bytes;
+            scales[b] = f16_to_f32(load_u16(block));
+            std::memcpy(levels.data() + b * block_elems, block + 2, block_elems);
+        }
+        kernels::expand_levels(levels.data(), scales.data(), count, block_elems,
+                               values + first * block_elems);
+    });
+}
+
+template <TensorType kType, class L>
+constexpr Format format{kType, WeightUse::optional, true, encode<kType, L>, decode<L>, find_bad<L>};
+
+}  // namespace
+
+const Format q4_0 = format<TensorType::Q4_0, LayoutQ4_0>;
+const Format q4_1 = format<TensorType::Q4_1, LayoutQ4_1>;
+const Format q5_0 = format<TensorType::Q5_0, LayoutQ5_0>;
+const Format q5_1 = format<TensorType::Q5_1, LayoutQ5_1>;
+const Format q8_0{TensorType::Q8_0, WeightUse::ignored, false,
+                  encode_q8_0,      decode_q8_0,        find_bad_scale<q8_0_bytes, 0>};
+
+}  // namespace quantize::formats

@@ -1,0 +1,155 @@
+// Levels to bits and back: how the small integers of a block are laid out in bytes. Each function
+// stands beside its inverse. Levels are one per byte; the loops are plain so that compilers turn
+// them into vector code, and what they would not is done eight bytes at a time.
+//
+// A "plane" layout puts levels far apart into one byte (byte m holds levels m, m + n, ...), an
+// "adjacent" layout neighbours; in both the first level takes the lowest bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace quantize::formats {
+
+inline std::uint64_t load_u64(const void* bytes) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+inline void store_u64(std::uint64_t word, void* bytes) {
+    std::memcpy(bytes, &word, sizeof word);
+}
+
+inline std::uint16_t load_u16(const std::byte* bytes) {
+    std::uint16_t word;
+    std::memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+inline void store_u16(std::uint16_t word, std::byte* bytes) {
+    std::memcpy(bytes, &word, sizeof word);
+}
+
+/// 4-bit planes: byte m holds the low four bits of level m below those of level m + kBytes.
+template <int kBytes>
+inline void pack_nibbles(const std::int8_t* levels, std::byte* packed) {
+    for (int m = 0; m < kBytes; ++m) {
+        const unsigned low = static_cast<std::uint8_t>(levels[m]) & 0x0Fu;
+        const unsigned high = static_cast<std::uint8_t>(levels[m + kBytes]) & 0x0Fu;
+        packed[m] = static_cast<std::byte>(low | high << 4);
+    }
+}
+
+template <int kBytes>
+inline void unpack_nibbles(const std::byte* packed, std::int8_t* levels) {
+    for (int m = 0; m < kBytes; ++m) {
+        const unsigned byte = std::to_integer<unsigned>(packed[m]);
+        levels[m] = static_cast<std::int8_t>(byte & 0x0Fu);
+        levels[m + kBytes] = static_cast<std::int8_t>(byte >> 4);
+    }
+}
+
+/// 2-bit planes: byte m holds levels m, m + kBytes, m + 2 kBytes and m + 3 kBytes.
+template <int kBytes>
+inline void pack_crumbs(const std::int8_t* levels, std::byte* packed) {
+    for (int m = 0; m < kBytes; ++m) {
+        unsigned byte = 0;
+        for (int plane = 0; plane < 4; ++plane) {
+            byte |= (static_cast<unsigned>(levels[m + plane * kBytes]) & 3u) << (2 * plane);
+        }
+        packed[m] = static_cast<std::byte>(byte);
+    }
+}
+
+template <int kBytes>
+inline void unpack_crumbs(const std::byte* packed, std::int8_t* levels) {
+    for (int plane = 0; plane < 4; ++plane) {
+        for (int m = 0; m < kBytes; ++m) {
+            const unsigned byte = std::to_integer<unsigned>(packed[m]);
+            levels[m + plane * kBytes] = static_cast<std::int8_t>(byte >> (2 * plane) & 3u);
+        }
+    }
+}
+
+/// 2-bit levels, adjacent: byte m holds levels 4 m to 4 m + 3. kBytes is even.
+template <int kBytes>
+inline void pack_adjacent_crumbs(const std::int8_t* levels, std::byte* packed) {
+    static_assert(kBytes % 2 == 0);
+    for (int m = 0; m < kBytes; m += 2) {
+        const std::uint64_t spread = load_u64(levels + 4 * m) & 0x0303030303030303u;
+        const std::uint64_t joined = spread | spread >> 6 | spread >> 12 | spread >> 18;
+        packed[m] = static_cast<std::byte>(joined & 0xFFu);
+        packed[m + 1] = static_cast<std::byte>(joined >> 32 & 0xFFu);
+    }
+}
+
+template <int kBytes>
+inline void unpack_adjacent_crumbs(const std::byte* packed, std::int8_t* levels) {
+    static_assert(kBytes % 2 == 0);
+    for (int m = 0; m < kBytes; m += 2) {
+        const std::uint64_t joined = std::to_integer<std::uint64_t>(packed[m]) |
+                                     std::to_integer<std::uint64_t>(packed[m + 1]) << 32;
+        const std::uint64_t spread = joined | joined << 6 | joined << 12 | joined << 18;
+        store_u64(spread & 0x0303030303030303u, levels + 4 * m);
+    }
+}
+
+/// Single bits, adjacent: bit m of byte i is bit kBit of level 8 i + m.
+template <int kBytes, int kBit>
+inline void pack_bits(const std::int8_t* levels, std::byte* packed) {
+    for (int i = 0; i < kBytes; ++i) {
+        // The product moves the bit of byte m to bit 56 + m; nothing else reaches those.
+        const std::uint64_t bits = load_u64(levels + 8 * i) >> kBit & 0x0101010101010101u;
+        packed[i] = static_cast<std::byte>(bits * 0x0102040810204080u >> 56);
+    }
+}
+
+/// Adds (by or) the bits to levels whose bit kBit is clear.
+template <int kBytes, int kBit>
+inline void unpack_bits(const std::byte* packed, std::int8_t* levels) {
+    for (int i = 0; i < kBytes; ++i) {
+        const std::uint64_t copies =
+            std::to_integer<std::uint64_t>(packed[i]) * 0x0101010101010101u;
+        const std::uint64_t own = copies & 0x8040201008040201u;  // byte m keeps bit m
+        const std::uint64_t bits = (own + 0x7F7F7F7F7F7F7F7Fu) >> 7 & 0x0101010101010101u;
+        store_u64(load_u64(levels + 8 * i) | bits << kBit, levels + 8 * i);
+    }
+}
+
+/// Trits (levels 0, 1, 2), kPlanes (at most 5) to a byte: level m of plane 0 is the most
+/// significant of byte m, level m + kBytes the next. The number, below 3^5, is stored as a fraction
+/// of 256 rounded up, so that multiplying by 3 brings one trit after the other out on top.
+template <int kBytes, int kPlanes>
+inline void pack_trits(const std::int8_t* levels, std::byte* packed) {
+    static_assert(kPlanes <= 5);
+    for (int m = 0; m < kBytes; ++m) {
+        unsigned number = 0;
+        for (int plane = 0; plane < 5; ++plane) {
+            number *= 3;
+            if (plane < kPlanes) number += static_cast<std::uint8_t>(levels[m + plane * kBytes]);
+        }
+        packed[m] = static_cast<std::byte>((number * 256 + 242) / 243);
+    }
+}
+
+template <int kBytes, int kPlanes>
+inline void unpack_trits(const std::byte* packed, std::int8_t* levels) {
+    static_assert(kPlanes <= 5);
+    for (int m = 0; m < kBytes; ++m)
+        levels[m] = static_cast<std::int8_t>(packed[m]);
+    for (int plane = 0; plane < kPlanes; ++plane) {
+        for (int m = 0; m < kBytes; ++m) {
+            // The byte of this plane lies where its trit goes; the next plane's is three times it.
+            const std::uint8_t fraction = static_cast<std::uint8_t>(levels[m + plane * kBytes]);
+            if (plane + 1 < kPlanes) {
+                levels[m + (plane + 1) * kBytes] = static_cast<std::int8_t>(fraction * 3u);
+            }
+            levels[m + plane * kBytes] =
+                static_cast<std::int8_t>((fraction >= 86) + (fraction >= 171));
+        }
+    }
+}
+
+}  // namespace quantize::formats

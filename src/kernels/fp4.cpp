@@ -1,0 +1,215 @@
+// E2M1 kernels: lanes run across the values of a block, whose largest magnitude sets the scale.
+//
+// The reference takes, of the 16 points times the scale, the first with the smallest |error|. That
+// is a count of thresholds: magnitudes beyond the midpoint of two neighbours belong to the upper
+// one, a midpoint to the lower. The errors that decide are exact in binary32 (the points have three
+// bits, and neither operand is more than twice the other or the point is zero), so no rounding can
+// upset the count unless a value dwarfs the largest point; then the search is done in full.
+#include "kernels/fp4.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/fp4.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantize::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr int fp4_group = 16;
+inline constexpr int fp4_steps = 7;
+
+/// Per block of a group: thresholds[k] is where magnitudes begin to belong to code k + 1.
+struct Fp4Group {
+    HWY_ALIGN float largest[fp4_group] = {};
+    HWY_ALIGN float scale[fp4_group] = {};
+    HWY_ALIGN float thresholds[fp4_steps][fp4_group];
+};
+
+HWY_INLINE float largest_magnitude(const float* HWY_RESTRICT x, int elems) {
+    const FloatTag d;
+    Floats largest = hn::Zero(d);
+    for (int i = 0; i < elems; i += static_cast<int>(hn::Lanes(d))) {
+        largest = hn::Max(largest, hn::Abs(hn::LoadU(d, x + i)));
+    }
+    return hn::GetLane(hn::MaxOfLanes(d, largest));
+}
+
+/// A point that overflows is never nearest, and with a scale of zero nothing beats code 0: such
+/// thresholds become infinite.
+HWY_INLINE void set_thresholds(Fp4Group& group) {
+    const FloatTag d;
+    const Floats never = hn::Set(d, std::numeric_limits<float>::infinity());
+    for (int b = 0; b < fp4_group; b += static_cast<int>(hn::Lanes(d))) {
+        const Floats scale = hn::Load(d, group.scale + b);
+        const Mask zero = hn::Eq(scale, hn::Zero(d));
+        for (int k = 0; k < fp4_steps; ++k) {
+            const float upper = e2m1_points[k + 1];
+            const float half_gap = 0.5f * static_cast<float>(e2m1_points[k + 1] - e2m1_points[k]);
+            const Floats point = hn::Mul(scale, hn::Set(d, upper));
+            const Floats midpoint = hn::Sub(point, hn::Mul(scale, hn::Set(d, half_gap)));
+            hn::Store(hn::IfThenElse(zero, never, midpoint), d, group.thresholds[k] + b);
+        }
+    }
+}
+
+HWY_INLINE void encode_block(const Fp4Group& group, int b, const float* HWY_RESTRICT x, int elems,
+                             std::int8_t* HWY_RESTRICT codes) {
+    const FloatTag d;
+    const IntTag di;
+    const hn::Rebind<std::int8_t, IntTag> d8;
+    const Ints eight = hn::Set(di, 8);
+    for (int i = 0; i < elems; i += static_cast<int>(hn::Lanes(d))) {
+        const Floats value = hn::LoadU(d, x + i);
+        const Floats magnitude = hn::Abs(value);
+        Ints code = hn::Zero(di);
+        for (int k = 0; k < fp4_steps; ++k) {
+            const Mask beyond = hn::Gt(magnitude, hn::Set(d, group.thresholds[k][b]));
+            code = hn::Sub(code, hn::BitCast(di, hn::VecFromMask(d, beyond)));
+        }
+        const Mask negative = hn::Lt(value, hn::Zero(d));
+        const Ints sign = hn::And(hn::BitCast(di, hn::VecFromMask(d, negative)), eight);
+        const Ints signed_code = hn::Or(code, hn::IfThenZeroElse(hn::Eq(code, hn::Zero(di)), sign));
+        hn::StoreU(hn::DemoteTo(d8, signed_code), d8, codes + i);
+    }
+}
+
+/// The search as it is defined, for values that dwarf every point.
+void encode_dwarfing(float scale, const float* x, int elems, std::int8_t* codes) {
+    for (int i = 0; i < elems; ++i) {
+        int best = 0;
+        float best_error = std::fabs(e2m1_points[0] * scale - x[i]);
+        for (int code = 1; code < 16; ++code) {
+            const float error = std::fabs(e2m1_points[code] * scale - x[i]);
+            if (error < best_error) {
+                best = code;
+                best_error = error;
+            }
+        }
+        codes[i] = static_cast<std::int8_t>(best);
+    }
+}
+
+/// `scale_for(largest)` gives a block's scale byte, `value_of(byte)` what it stands for.
+template <int kElems, class ScaleFor, class ValueOf>
+HWY_INLINE void encode_blocks(const float* HWY_RESTRICT values, std::int64_t blocks,
+                              std::int8_t* HWY_RESTRICT codes, std::uint8_t* HWY_RESTRICT scales,
+                              const ScaleFor& scale_for, const ValueOf& value_of) {
+    for (std::int64_t first = 0; first < blocks; first += fp4_group) {
+        const int count = static_cast<int>(std::min<std::int64_t>(fp4_group, blocks - first));
+        const float* x = values + first * kElems;
+        Fp4Group group;
+        for (int b = 0; b < count; ++b)
+            group.largest[b] = largest_magnitude(x + b * kElems, kElems);
+        for (int b = 0; b < count; ++b) {
+            scales[first + b] = scale_for(group.largest[b]);
+            group.scale[b] = value_of(scales[first + b]);
+        }
+        set_thresholds(group);
+        for (int b = 0; b < count; ++b) {
+            std::int8_t* const out = codes + (first + b) * kElems;
+            if (group.scale[b] > 0 && group.largest[b] > 24.0f * group.scale[b]) {
+                encode_dwarfing(group.scale[b], x + b * kElems, kElems, out);
+            } else {
+                encode_block(group, b, x + b * kElems, kElems, out);
+            }
+        }
+    }
+}
+
+/// The unsigned E4M3 byte nearest to `scale` (halves up in the mantissa), at most 448.
+HWY_INLINE std::uint8_t ue4m3_for(float scale) {
+    if (!(scale > 0)) return 0;
+    if (scale < 0x1p-6f) {
+        return static_cast<std::uint8_t>(std::min(static_cast<int>(scale * 512.0f + 0.5f), 7));
+    }
+    const std::uint32_t rounded = ((std::bit_cast<std::uint32_t>(scale) + (1u << 19)) >> 20) - 960u;
+    return static_cast<std::uint8_t>(rounded >= 0x78u ? 0x7Eu : rounded);
+}
+
+void mxfp4_blocks(const float* values, std::int64_t blocks, std::int8_t* codes,
+                  std::uint8_t* scales) {
+    encode_blocks<32>(
+        values, blocks, codes, scales, [](float largest) HWY_ATTR { return e8m0_for(largest); },
+        [](std::uint8_t exponent) HWY_ATTR { return e8m0_half(exponent); });
+}
+
+void nvfp4_sub_blocks(const float* values, std::int64_t sub_blocks, std::int8_t* codes,
+                      std::uint8_t* scales) {
+    encode_blocks<16>(
+        values, sub_blocks, codes, scales,
+        [](float largest) HWY_ATTR { return ue4m3_for(largest / 6.0f); },
+        [](std::uint8_t scale) HWY_ATTR { return ue4m3_half(scale); });
+}
+
+}  // namespace quantize::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace quantize::kernels {
+namespace {
+
+/// How many units in the last place below 2^k the binary32 logarithm already rounds up to k.
+/// log2(2^k (1 - e)) is k - e / ln 2; that rounds to k when it is closer than half the spacing of
+/// the floats just below k. The spacing depends on k alone: 2^-17 for 64 < k <= 128, and so on;
+/// for negative k the neighbour lies on the far side of |k|.
+constexpr std::uint32_t ulps_below(int k) {
+    int binade = 0;  // the spacing is 2^(binade - 23)
+    const int size = k > 0 ? k - 1 : -k;
+    while ((size >> (binade + 1)) != 0)
+        ++binade;
+    // 2^24 units in 2^k, times ln 2, times half of 2^(binade - 23). Below 2, where `binade` would
+    // be negative, the result is 0 all the same.
+    return static_cast<std::uint32_t>(0.693147180559945309 * (1 << binade));
+}
+
+/// By biased exponent of a normal number: ulps_below() the next power of two.
+constexpr std::array<std::uint8_t, 255> round_up_table = [] {
+    std::array<std::uint8_t, 255> table{};
+    for (int exponent = 1; exponent < 255; ++exponent) {
+        table[exponent] = static_cast<std::uint8_t>(ulps_below(exponent - 126));
+    }
+    return table;
+}();
+
+}  // namespace
+
+std::uint8_t e8m0_for(float largest) {
+    std::uint32_t bits = std::bit_cast<std::uint32_t>(largest);
+    int shift = 0;
+    if (!(largest > 0) || bits >= 0x7F800000u) return 0;
+    if (bits < 0x00800000u) {
+        // Subnormal: normalise. The result is negative and only its low byte is kept.
+        const float normal = largest * 0x1p24f;
+        bits = std::bit_cast<std::uint32_t>(normal);
+        shift = 24;
+    }
+    const int exponent = static_cast<int>(bits >> 23);
+    const std::uint32_t ulps =
+        shift == 0 ? round_up_table[exponent] : ulps_below(exponent - shift - 126);
+    const int floor_log2 = static_cast<int>((bits + ulps) >> 23) - 127 - shift;
+    return static_cast<std::uint8_t>(floor_log2 - 2 + 127);
+}
+
+HWY_EXPORT(mxfp4_blocks);
+HWY_EXPORT(nvfp4_sub_blocks);
+
+void encode_mxfp4(const float* values, std::int64_t blocks, std::int8_t* codes,
+                  std::uint8_t* scales) {
+    HWY_DYNAMIC_DISPATCH(mxfp4_blocks)(values, blocks, codes, scales);
+}
+
+void encode_nvfp4(const float* values, std::int64_t sub_blocks, std::int8_t* codes,
+                  std::uint8_t* scales) {
+    HWY_DYNAMIC_DISPATCH(nvfp4_sub_blocks)(values, sub_blocks, codes, scales);
+}
+
+}  // namespace quantize::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,190 @@
+// Row kernels: memory-bound loops over values, one lane each.
+#include "kernels/rows.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/rows.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/half-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantize::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using F32 = hn::ScalableTag<float>;
+using U16 = hn::Rebind<std::uint16_t, F32>;
+
+/// Runs `convert` over whole vectors, and over a padded copy of what remains at the end.
+template <class DFrom, class DTo, class Convert>
+HWY_INLINE void convert_row(DFrom from, DTo to, const hn::TFromD<DFrom>* HWY_RESTRICT in,
+                            std::int64_t n, hn::TFromD<DTo>* HWY_RESTRICT out,
+                            const Convert& convert) {
+    const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(from));
+    std::int64_t i = 0;
+    for (; i + lanes <= n; i += lanes)
+        hn::StoreU(convert(hn::LoadU(from, in + i)), to, out + i);
+    if (i == n) return;
+    const std::size_t rest = static_cast<std::size_t>(n - i);
+    HWY_ALIGN hn::TFromD<DFrom> in_tail[hn::MaxLanes(DFrom())] = {};
+    HWY_ALIGN hn::TFromD<DTo> out_tail[hn::MaxLanes(DTo())];
+    std::memcpy(in_tail, in + i, rest * sizeof(in_tail[0]));
+    hn::StoreU(convert(hn::LoadU(from, in_tail)), to, out_tail);
+    std::memcpy(out + i, out_tail, rest * sizeof(out_tail[0]));
+}
+
+const std::uint16_t* as_u16(const std::byte* bytes) {
+    return reinterpret_cast<const std::uint16_t*>(bytes);
+}
+std::uint16_t* as_u16(std::byte* bytes) {
+    return reinterpret_cast<std::uint16_t*>(bytes);
+}
+
+void row_f16_to_f32(const std::byte* halves, std::int64_t n, float* values) {
+    convert_row(U16(), F32(), as_u16(halves), n, values,
+                [](auto v) HWY_ATTR { return f16_to_f32(F32(), v); });
+}
+
+void row_f32_to_f16(const float* values, std::int64_t n, std::byte* halves) {
+    convert_row(F32(), U16(), values, n, as_u16(halves),
+                [](auto v) HWY_ATTR { return f32_to_f16(F32(), v); });
+}
+
+void row_bf16_to_f32(const std::byte* brains, std::int64_t n, float* values) {
+    convert_row(U16(), F32(), as_u16(brains), n, values,
+                [](auto v) HWY_ATTR { return bf16_to_f32(F32(), v); });
+}
+
+void row_f32_to_bf16(const float* values, std::int64_t n, std::byte* brains) {
+    convert_row(F32(), U16(), values, n, as_u16(brains),
+                [](auto v) HWY_ATTR { return f32_to_bf16(F32(), v); });
+}
+
+/// Index of the first word whose exponent field `mask` is all ones.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE std::int64_t find_full_exponent(D d, const T* HWY_RESTRICT words, std::int64_t n,
+                                           T exponent) {
+    const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto mask = hn::Set(d, exponent);
+    const auto full = [&](const T* at)
+                          HWY_ATTR { return hn::Eq(hn::And(hn::LoadU(d, at), mask), mask); };
+    std::int64_t i = 0;
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+        const auto any = hn::Or(hn::Or(full(words + i), full(words + i + lanes)),
+                                hn::Or(full(words + i + 2 * lanes), full(words + i + 3 * lanes)));
+        if (!hn::AllFalse(d, any)) break;
+    }
+    for (; i + lanes <= n; i += lanes) {
+        const std::intptr_t at = hn::FindFirstTrue(d, full(words + i));
+        if (at >= 0) return i + at;
+    }
+    for (; i < n; ++i) {
+        T word;
+        std::memcpy(&word, words + i, sizeof(T));
+        if ((word & exponent) == exponent) return i;
+    }
+    return -1;
+}
+
+std::int64_t first_full_exponent_32(const std::byte* words, std::int64_t n) {
+    return find_full_exponent(hn::ScalableTag<std::uint32_t>(),
+                              reinterpret_cast<const std::uint32_t*>(words), n,
+                              std::uint32_t{0x7F800000});
+}
+
+std::int64_t first_full_exponent_16(const std::byte* words, std::int64_t n,
+                                    std::uint16_t exponent) {
+    return find_full_exponent(hn::ScalableTag<std::uint16_t>(), as_u16(words), n, exponent);
+}
+
+/// Eight running sums whatever the vector width, so that every target adds in one order.
+ErrorSums row_error_sums(const float* HWY_RESTRICT original, const float* HWY_RESTRICT decoded,
+                         std::int64_t n) {
+    constexpr std::int64_t ways = 8;
+    std::array<double, ways> squared_error{}, squared_value{}, max_abs_error{};
+    const auto add = [&](std::int64_t way, std::int64_t i) HWY_ATTR {
+        const double value = original[i];
+        const double error = value - static_cast<double>(decoded[i]);
+        const double size = std::fabs(error);
+        squared_error[way] += error * error;
+        squared_value[way] += value * value;
+        max_abs_error[way] = size > max_abs_error[way] ? size : max_abs_error[way];
+    };
+    std::int64_t i = 0;
+    for (; i + ways <= n; i += ways) {
+        for (std::int64_t way = 0; way < ways; ++way)
+            add(way, i + way);
+    }
+    for (std::int64_t way = 0; i < n; ++i, ++way)
+        add(way, i);
+    ErrorSums sums;
+    for (std::int64_t way = 0; way < ways; ++way) {
+        sums += {squared_error[way], squared_value[way], max_abs_error[way]};
+    }
+    return sums;
+}
+
+}  // namespace quantize::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace quantize::kernels {
+
+HWY_EXPORT(row_f16_to_f32);
+HWY_EXPORT(row_f32_to_f16);
+HWY_EXPORT(row_bf16_to_f32);
+HWY_EXPORT(row_f32_to_bf16);
+HWY_EXPORT(first_full_exponent_32);
+HWY_EXPORT(first_full_exponent_16);
+HWY_EXPORT(row_error_sums);
+
+void f16_to_f32(const std::byte* halves, std::int64_t n, float* values) {
+    HWY_DYNAMIC_DISPATCH(row_f16_to_f32)(halves, n, values);
+}
+
+void f32_to_f16(const float* values, std::int64_t n, std::byte* halves) {
+    HWY_DYNAMIC_DISPATCH(row_f32_to_f16)(values, n, halves);
+}
+
+void bf16_to_f32(const std::byte* brains, std::int64_t n, float* values) {
+    HWY_DYNAMIC_DISPATCH(row_bf16_to_f32)(brains, n, values);
+}
+
+void f32_to_bf16(const float* values, std::int64_t n, std::byte* brains) {
+    HWY_DYNAMIC_DISPATCH(row_f32_to_bf16)(values, n, brains);
+}
+
+std::int64_t find_non_finite(const float* values, std::int64_t n) {
+    return find_non_finite_f32(reinterpret_cast<const std::byte*>(values), n);
+}
+
+std::int64_t find_non_finite_f32(const std::byte* values, std::int64_t n) {
+    return HWY_DYNAMIC_DISPATCH(first_full_exponent_32)(values, n);
+}
+
+std::int64_t find_non_finite_f16(const std::byte* halves, std::int64_t n) {
+    return HWY_DYNAMIC_DISPATCH(first_full_exponent_16)(halves, n, 0x7C00);
+}
+
+std::int64_t find_non_finite_bf16(const std::byte* brains, std::int64_t n) {
+    return HWY_DYNAMIC_DISPATCH(first_full_exponent_16)(brains, n, 0x7F80);
+}
+
+ErrorSums& ErrorSums::operator+=(const ErrorSums& other) {
+    squared_error += other.squared_error;
+    squared_value += other.squared_value;
+    max_abs_error = std::max(max_abs_error, other.max_abs_error);
+    return *this;
+}
+
+ErrorSums error_sums(const float* original, const float* decoded, std::int64_t n) {
+    return HWY_DYNAMIC_DISPATCH(row_error_sums)(original, decoded, n);
+}
+
+}  // namespace quantize::kernels
+#endif  // HWY_ONCE
