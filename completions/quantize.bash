@@ -39,7 +39,7 @@ _quantize() {
     case ${COMP_WORDS[1]} in
         types) options="--json" ;;
         inspect) options="--json" ;;
-        verify) options="--json --against --threshold -t --threads" ;;
+        verify) options="--json --against --threshold -t --threads -q --quiet -v --verbose" ;;
     esac
     if [[ $current == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")

@@ -52,7 +52,7 @@ check_asan() {
     need clang++
     build fuzz
     run_tests fuzz
-    [ ! -x scripts/fuzz.sh ] || scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-10}" build/fuzz
+    scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-10}"
 }
 
 check_tsan() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every long option that `quantize --help` shows stands in the manual page and in each completion,
+# Every long option that `quantize --help` and the commands' help show stands in the manual page and in each completion,
 # and they name none that the program does not have.
 #
 #   check_options.sh QUANTIZE    (run from the repository's root)
@@ -10,7 +10,7 @@ options_in() {
     grep -oE -e '--[a-z][a-z-]*[a-z]' | sort -u
 }
 
-helped=$("$1" --help | options_in)
+helped=$({ "$1" --help; "$1" types --help; "$1" inspect --help; "$1" verify --help; } | options_in)
 [ "$(wc -l <<<"$helped")" -ge 15 ] || { echo "too few options in --help: $helped"; exit 1; }
 status=0
 compare() {
