@@ -9,10 +9,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
     # GCC 12 sees overlaps where std::string is inlined (its bug 105651).
     target_compile_options(quantize_options INTERFACE -Wno-restrict)
 endif()
-if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # GCC 12 sees overlapping copies in std::string's own assignments (GCC bug 105651).
-    target_compile_options(quantize_options INTERFACE -Wno-restrict)
-endif()
 if(QUANTIZE_WARNINGS_AS_ERRORS)
     target_compile_options(quantize_options INTERFACE -Werror)
 endif()
@@ -21,4 +17,9 @@ if(QUANTIZE_SANITIZE)
     target_compile_options(quantize_options INTERFACE
         -fsanitize=${QUANTIZE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(quantize_options INTERFACE -fsanitize=${QUANTIZE_SANITIZE})
+endif()
+
+if(QUANTIZE_BUILD_FUZZERS)
+    # Coverage of every room is what guides the fuzzer; only the fuzz programs link its main().
+    target_compile_options(quantize_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
