@@ -1,0 +1,212 @@
+// Every target writes and reads the bytes that scalar code does, for every registered type, and
+// none touches memory beyond its buffers.
+#include <algorithm>
+#include <bit>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "guarded_buffer.h"
+#include "kernels/dispatch.h"
+#include "patterns.h"
+#include "quantize/format.h"
+
+namespace quantize::test {
+namespace {
+
+struct Shape {
+    std::int64_t rows;
+    std::int64_t blocks_per_row;
+};
+
+/// Odd counts, so that whatever a kernel handles at a time leaves a remainder; one long row.
+constexpr Shape shapes[] = {{1, 1}, {3, 1}, {2, 3}, {1, 7}, {3, 17}, {1, 33}, {1, 131}};
+
+/// Keeps the slow types' part of the test short: no shape of more weights than this.
+constexpr std::int64_t most_weights = 20000;
+
+/// Encoders and decoders on one matrix, all buffers guarded.
+class Matrix {
+ public:
+    Matrix(const Format& format, Shape shape, bool weighted)
+        : format_(format),
+          rows_(shape.rows),
+          cols_(shape.blocks_per_row * type_info(format.type).block_elems),
+          values_(static_cast<std::size_t>(rows_ * cols_)),
+          weights_(weighted ? static_cast<std::size_t>(cols_) : 0),
+          blocks_(static_cast<std::size_t>(rows_) *
+                  row_bytes(format.type, static_cast<std::uint64_t>(cols_))),
+          decoded_(values_.size()) {}
+
+    std::span<float> values() { return values_.span(); }
+    std::span<float> weights() { return weights_.span(); }
+    std::span<std::byte> blocks() { return blocks_.span(); }
+
+    std::string encode() {
+        std::ranges::fill(blocks(), std::byte{0xA5});
+        format_.encode(values_.data(), rows_, cols_,
+                       weights_.size() == 0 ? nullptr : weights_.data(), blocks_.data());
+        return {reinterpret_cast<const char*>(blocks_.data()), blocks_.size()};
+    }
+
+    /// The decoded floats as bytes; every NaN counts as one.
+    std::string decode() {
+        format_.decode(blocks_.data(), rows_ * cols_, decoded_.data());
+        for (float& v : decoded_.span()) {
+            if (std::isnan(v)) v = std::bit_cast<float>(0x7FC00000u);
+        }
+        return {reinterpret_cast<const char*>(decoded_.data()), decoded_.size() * sizeof(float)};
+    }
+
+    std::int64_t find_bad_block() {
+        return format_.find_bad_block(
+            blocks_.data(),
+            static_cast<std::int64_t>(blocks_.size() / type_info(format_.type).block_bytes));
+    }
+
+ private:
+    const Format& format_;
+    std::int64_t rows_;
+    std::int64_t cols_;
+    GuardedBuffer<float> values_;
+    GuardedBuffer<float> weights_;
+    GuardedBuffer<std::byte> blocks_;
+    GuardedBuffer<float> decoded_;
+};
+
+struct Outcome {
+    std::string blocks;
+    std::string decoded;
+    std::int64_t bad_block = -1;
+
+    bool operator==(const Outcome&) const = default;
+};
+
+/// Runs `body` on the scalar target and then on each other one, and compares what it returns.
+template <class Body>
+void compare_targets(const Body& body) {
+    kernels::pin_target("scalar");
+    const Outcome scalar = body();
+    for (const std::string& target : kernels::available_targets()) {
+        kernels::pin_target(target);
+        const Outcome outcome = body();
+        kernels::unpin_target();
+        INFO("target " << target);
+        CHECK((outcome.blocks == scalar.blocks));
+        CHECK((outcome.decoded == scalar.decoded));
+        CHECK(outcome.bad_block == scalar.bad_block);
+    }
+    kernels::unpin_target();
+}
+
+void compare_encoders(const Format& format, Shape shape, bool weighted, const Pattern& pattern) {
+    std::mt19937 random(static_cast<unsigned>(shape.rows * 1000 + shape.blocks_per_row));
+    Matrix matrix(format, shape, weighted);
+    pattern.fill(matrix.values(), random);
+    fill_weights(matrix.weights(), random);
+    INFO(pattern.name << ", " << shape.rows << " x " << shape.blocks_per_row << " blocks"
+                      << (weighted ? ", weighted" : ""));
+    compare_targets([&] {
+        std::string blocks = matrix.encode();
+        return Outcome{std::move(blocks), matrix.decode(), matrix.find_bad_block()};
+    });
+}
+
+template <class Body>
+void for_each_format(const Body& body) {
+    int formats = 0;
+    for (const TypeInfo& info : tensor_types) {
+        const Format* const format = find_format(info.type);
+        if (format == nullptr) continue;
+        ++formats;
+        INFO(info.name);
+        body(*format);
+    }
+    REQUIRE(formats > 0);
+}
+
+template <class Body>
+void for_each_shape(const Format& format, const Body& body) {
+    const std::int64_t block_elems = type_info(format.type).block_elems;
+    for (const Shape shape : shapes) {
+        if (shape.rows * shape.blocks_per_row * block_elems <= most_weights) body(shape);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("every target encodes and decodes as scalar code does, without weights") {
+    for_each_format([](const Format& format) {
+        if (format.encode == nullptr || format.weight_use == WeightUse::required) return;
+        for_each_shape(format, [&](Shape shape) {
+            for (const Pattern& pattern : patterns())
+                compare_encoders(format, shape, false, pattern);
+        });
+    });
+}
+
+TEST_CASE("every target encodes and decodes as scalar code does, with weights") {
+    for_each_format([](const Format& format) {
+        if (format.encode == nullptr || format.weight_use == WeightUse::ignored) return;
+        for_each_shape(format, [&](Shape shape) {
+            for (const Pattern& pattern : patterns())
+                compare_encoders(format, shape, true, pattern);
+        });
+    });
+}
+
+TEST_CASE("weights change nothing for types that ignore them") {
+    for_each_format([](const Format& format) {
+        if (format.encode == nullptr || format.weight_use != WeightUse::ignored) return;
+        std::mt19937 random(7);
+        Matrix plain(format, {2, 3}, false);
+        Matrix weighted(format, {2, 3}, true);
+        patterns()[0].fill(plain.values(), random);
+        std::ranges::copy(plain.values(), weighted.values().begin());
+        fill_weights(weighted.weights(), random);
+        CHECK((plain.encode() == weighted.encode()));
+    });
+}
+
+TEST_CASE("every target decodes arbitrary bytes as scalar code does") {
+    for_each_format([](const Format& format) {
+        for_each_shape(format, [&](Shape shape) {
+            std::mt19937 random(static_cast<unsigned>(shape.blocks_per_row));
+            Matrix matrix(format, shape, false);
+            for (std::byte& byte : matrix.blocks())
+                byte = static_cast<std::byte>(random() & 0xFFu);
+            compare_targets([&] { return Outcome{"", matrix.decode(), matrix.find_bad_block()}; });
+        });
+    });
+}
+
+TEST_CASE("threads that share a type's code do not disturb each other") {
+    for_each_format([](const Format& format) {
+        if (format.encode == nullptr) return;
+        std::mt19937 random(11);
+        Matrix matrix(format, {3, 5}, format.weight_use != WeightUse::ignored);
+        patterns()[0].fill(matrix.values(), random);
+        fill_weights(matrix.weights(), random);
+        const std::string expected = matrix.encode();
+        std::vector<std::string> results(4);
+        std::vector<std::thread> threads;
+        for (std::string& result : results) {
+            threads.emplace_back([&] {
+                Matrix own(format, {3, 5}, format.weight_use != WeightUse::ignored);
+                std::ranges::copy(matrix.values(), own.values().begin());
+                std::ranges::copy(matrix.weights(), own.weights().begin());
+                result = own.encode();
+            });
+        }
+        for (std::thread& thread : threads)
+            thread.join();
+        for (const std::string& result : results)
+            CHECK((result == expected));
+    });
+}
+
+}  // namespace quantize::test
