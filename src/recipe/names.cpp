@@ -13,6 +13,10 @@ char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+/// People leave letters out more often than they add or replace them ("Q4KM").
+constexpr std::size_t left_out = 1;
+constexpr std::size_t mistyped = 2;
+
 /// A typed name may be of any length; no known one is longer than this.
 constexpr std::size_t longest_name = 32;
 
@@ -22,26 +26,27 @@ bool equal_names(std::string_view name, std::string_view other) {
     return std::ranges::equal(name, other, {}, lower, lower);
 }
 
-std::size_t edit_distance(std::string_view name, std::string_view other) {
+std::size_t typing_distance(std::string_view typed, std::string_view known) {
     // Three rows of the table of distances between beginnings of both names.
-    std::vector<std::size_t> before_last(other.size() + 1);
-    std::vector<std::size_t> last(other.size() + 1);
-    std::vector<std::size_t> current(other.size() + 1);
-    for (std::size_t j = 0; j <= other.size(); ++j)
-        last[j] = j;
-    for (std::size_t i = 1; i <= name.size(); ++i) {
-        current[0] = i;
-        for (std::size_t j = 1; j <= other.size(); ++j) {
-            const bool same = lower(name[i - 1]) == lower(other[j - 1]);
-            current[j] = std::min({last[j] + 1, current[j - 1] + 1, last[j - 1] + (same ? 0 : 1)});
-            const bool swapped = i > 1 && j > 1 && lower(name[i - 1]) == lower(other[j - 2]) &&
-                                 lower(name[i - 2]) == lower(other[j - 1]);
-            if (swapped) current[j] = std::min(current[j], before_last[j - 2] + 1);
+    std::vector<std::size_t> before_last(known.size() + 1);
+    std::vector<std::size_t> last(known.size() + 1);
+    std::vector<std::size_t> current(known.size() + 1);
+    for (std::size_t j = 0; j <= known.size(); ++j)
+        last[j] = j * left_out;
+    for (std::size_t i = 1; i <= typed.size(); ++i) {
+        current[0] = i * mistyped;
+        for (std::size_t j = 1; j <= known.size(); ++j) {
+            const bool same = lower(typed[i - 1]) == lower(known[j - 1]);
+            current[j] = std::min({last[j] + mistyped, current[j - 1] + left_out,
+                                   last[j - 1] + (same ? 0 : mistyped)});
+            const bool swapped = i > 1 && j > 1 && lower(typed[i - 1]) == lower(known[j - 2]) &&
+                                 lower(typed[i - 2]) == lower(known[j - 1]);
+            if (swapped) current[j] = std::min(current[j], before_last[j - 2] + mistyped);
         }
         std::swap(before_last, last);
         std::swap(last, current);
     }
-    return last[other.size()];
+    return last[known.size()];
 }
 
 std::vector<std::string> nearest_names(std::string_view name,
@@ -50,8 +55,8 @@ std::vector<std::string> nearest_names(std::string_view name,
     name = name.substr(0, longest_name);
     std::vector<std::pair<std::size_t, std::string_view>> ranked;
     for (std::string_view candidate : known) {
-        const std::size_t distance = edit_distance(name, candidate);
-        if (distance < std::max(name.size(), candidate.size()))
+        const std::size_t distance = typing_distance(name, candidate);
+        if (distance < std::max(name.size() * mistyped, candidate.size() * left_out))
             ranked.emplace_back(distance, candidate);
     }
     std::stable_sort(ranked.begin(), ranked.end(),
