@@ -9,8 +9,10 @@ namespace quantize::formats {
 extern const Format f32, f16, bf16;
 // legacy.cpp
 extern const Format q4_0, q4_1, q5_0, q5_1, q8_0;
-// k_quants.cpp
-extern const Format q2_k, q3_k, q4_k, q5_k, q6_k;
+// k_affine.cpp
+extern const Format q2_k, q4_k, q5_k;
+// k_symmetric.cpp
+extern const Format q3_k, q6_k;
 // iq_lattice.cpp
 extern const Format iq2_xxs, iq2_xs, iq2_s, iq3_xxs, iq3_s;
 // iq_ternary.cpp

@@ -1,0 +1,298 @@
+// Q2_K, Q4_K, Q5_K: weight = scale * level - min. Five steps, one skeleton: weigh and fit each
+// sub-block, make small integers of scales and mins, take the levels again with the scales as
+// stored, pack. AffineType names all that the three types do differently.
+#include <algorithm>
+#include <cstring>
+
+#include "base/float16.h"
+#include "formats/families.h"
+#include "formats/k_blocks.h"
+#include "formats/k_packing.h"
+#include "formats/rounding.h"
+#include "formats/weights.h"
+#include "kernels/fit.h"
+#include "kernels/levels.h"
+
+namespace quantize::formats {
+namespace {
+
+using kernels::AffineSpec;
+using kernels::Weighting;
+
+struct AffineType {
+    int sub_elems;
+    int levels;        ///< highest level
+    int scale_levels;  ///< highest integer scale and min
+    AffineSpec plain;  ///< search without importance weights
+    Weighting plain_weighting;
+    AffineSpec weighted;
+    VarianceRule variance;
+    /// Whether an integer scale above scale_levels (a wrapped negative one) is cut to it.
+    bool plain_caps_scales;
+    bool weighted_caps_scales;
+
+    constexpr int sub_blocks() const { return super_block_elems / sub_elems; }
+};
+
+constexpr AffineSpec weighted_sweep(int levels) {
+    return {levels, -0.9f, 0.05f, 36, false};
+}
+
+// Each block type's spec, and how it stores scales and levels.
+
+constexpr AffineType spec_of(const BlockQ2K*) {
+    return {16,
+            3,
+            15,
+            {3, -0.5f, 0.1f, 15, true},
+            Weighting::magnitude,
+            weighted_sweep(3),
+            VarianceRule::mean_square,
+            false,
+            false};
+}
+void store_scales(const std::uint8_t* scales, const std::uint8_t* mins, BlockQ2K& block) {
+    for (int j = 0; j < 16; ++j) {
+        block.scales[j] = static_cast<std::uint8_t>(scales[j] | mins[j] << 4);
+    }
+}
+void load_scales(const BlockQ2K& block, std::uint8_t* scales, std::uint8_t* mins) {
+    for (int j = 0; j < 16; ++j) {
+        scales[j] = block.scales[j] & 15;
+        mins[j] = block.scales[j] >> 4;
+    }
+}
+void store_levels(const std::uint8_t* levels, BlockQ2K& block) {
+    pack_pairs<0>(levels, block.levels);
+}
+void load_levels(const BlockQ2K& block, std::int8_t* levels) {
+    std::memset(levels, 0, super_block_elems);
+    unpack_pairs<0>(block.levels, levels);
+}
+
+constexpr AffineType spec_of(const BlockQ4K*) {
+    return {32,
+            15,
+            63,
+            {15, -1.0f, 0.1f, 20, false},
+            Weighting::rms_plus_magnitude,
+            weighted_sweep(15),
+            VarianceRule::twice_mean_square,
+            true,
+            false};
+}
+void store_levels(const std::uint8_t* levels, BlockQ4K& block) {
+    pack_nibbles(levels, 32, block.levels);
+}
+void load_levels(const BlockQ4K& block, std::int8_t* levels) {
+    unpack_nibbles(block.levels, 32, levels);
+}
+
+constexpr AffineType spec_of(const BlockQ5K*) {
+    return {32,
+            31,
+            63,
+            {31, -0.5f, 0.1f, 15, false},
+            Weighting::rms_plus_magnitude,
+            weighted_sweep(31),
+            VarianceRule::twice_mean_square,
+            true,
+            true};
+}
+void store_levels(const std::uint8_t* levels, BlockQ5K& block) {
+    pack_nibbles(levels, 32, block.levels);
+    pack_bits<4>(levels, block.high_bits);
+}
+void load_levels(const BlockQ5K& block, std::int8_t* levels) {
+    unpack_nibbles(block.levels, 32, levels);
+    unpack_bits<4>(block.high_bits, levels);
+}
+
+template <class Block>
+void store_scales(const std::uint8_t* scales, const std::uint8_t* mins, Block& block) {
+    pack_scales_and_mins(scales, mins, block.scales);
+}
+template <class Block>
+void load_scales(const Block& block, std::uint8_t* scales, std::uint8_t* mins) {
+    unpack_scales_and_mins(block.scales, scales, mins);
+}
+
+/// What the steps hand on for a group of super-blocks; arrays per sub-block hold one super-block
+/// after the other.
+struct Group {
+    static constexpr int max_subs = group_super_blocks * 16;
+
+    const float* values;
+    int count;  ///< super-blocks in use
+    // From the search. Mins follow scales without a gap, so that both are one set of problems.
+    float scales_and_mins[2 * max_subs];
+    float inverse[max_subs], base[max_subs], weight_sum[max_subs];
+    // Integer scales, then mins, and the factor of each super-block: again one set.
+    std::uint8_t integers[2 * max_subs];
+    float factors[2 * group_super_blocks];
+    std::uint8_t levels[group_super_blocks * super_block_elems];
+};
+
+void fit(const AffineType& type, const float* importance, std::int64_t offset, std::int64_t cols,
+         Group& group) {
+    const int subs = group.count * type.sub_blocks();
+    kernels::Problems problems;
+    problems.values = group.values;
+    problems.count = subs;
+    problems.size = type.sub_elems;
+    problems.weighting = type.plain_weighting;
+    float variance[Group::max_subs];
+    if (importance != nullptr) {
+        super_block_variances(type.variance, group.values, group.count, type.sub_blocks(),
+                              variance);
+        problems.weighting = Weighting::importance_spread;
+        problems.importance = importance;
+        problems.importance_offset = offset;
+        problems.importance_period = cols;
+        problems.variance = variance;
+    }
+    kernels::fit_affine(importance != nullptr ? type.weighted : type.plain, problems,
+                        {group.scales_and_mins, group.scales_and_mins + subs, group.inverse,
+                         group.base, group.weight_sum});
+}
+
+/// Integer scales by the largest one.
+void scale_by_largest(const AffineType& type, Group& group) {
+    const int subs = type.sub_blocks();
+    const auto highest = static_cast<float>(type.scale_levels);
+    for (int s = 0; s < 2 * group.count; ++s) {
+        const float* const scales = group.scales_and_mins + s * subs;
+        float largest = 0;
+        for (int j = 0; j < subs; ++j)
+            largest = scales[j] > largest ? scales[j] : largest;
+        const float inverse = largest > 0 ? highest / largest : 0.0f;
+        for (int j = 0; j < subs; ++j) {
+            group.integers[s * subs + j] =
+                static_cast<std::uint8_t>(nearest_int(inverse * scales[j]));
+        }
+        group.factors[s] = largest / highest;
+    }
+}
+
+/// Integer scales by a search of their own, each sub-block counting by its sum of weights.
+void scale_by_fit(const AffineType& type, Group& group) {
+    kernels::Problems problems;
+    problems.values = group.scales_and_mins;
+    problems.count = 2 * group.count;
+    problems.size = type.sub_blocks();
+    problems.weighting = Weighting::importance;
+    problems.importance = group.weight_sum;
+    problems.importance_period = static_cast<std::int64_t>(group.count) * type.sub_blocks();
+    kernels::fit_positive(kernels::positive_sweep(type.scale_levels), problems, group.factors,
+                          group.integers);
+}
+
+/// Scale and min of each sub-block of a block as stored.
+template <class Block>
+void stored_scales(const Block& block, float* scales, float* mins) {
+    constexpr int subs = spec_of(static_cast<Block*>(nullptr)).sub_blocks();
+    std::uint8_t integer_scales[16], integer_mins[16];
+    load_scales(block, integer_scales, integer_mins);
+    const float d = f16_to_f32(block.d);
+    const float dmin = f16_to_f32(block.dmin);
+    for (int j = 0; j < subs; ++j) {
+        scales[j] = d * static_cast<float>(integer_scales[j]);
+        mins[j] = dmin * static_cast<float>(integer_mins[j]);
+    }
+}
+
+/// Levels of super-block `s` for the scales as stored; where a stored scale is zero, those of the
+/// search.
+template <class Block>
+void store_super_block(Group& group, int s, Block& block) {
+    constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
+    constexpr int subs = type.sub_blocks();
+    constexpr kernels::LevelRange range{0, type.levels, 0};
+    block.d = f32_to_f16(group.factors[s]);
+    block.dmin = f32_to_f16(group.factors[group.count + s]);
+    store_scales(group.integers + s * subs, group.integers + (group.count + s) * subs, block);
+
+    float scales[subs], mins[subs];
+    stored_scales(block, scales, mins);
+    const float* const values = group.values + s * super_block_elems;
+    std::uint8_t* const levels = group.levels + s * super_block_elems;
+    kernels::relevel(values, subs, type.sub_elems, scales, mins, range, levels);
+    for (int j = 0; j < subs; ++j) {
+        if (scales[j] != 0) continue;
+        kernels::level_by_inverse(values + j * type.sub_elems, 1, type.sub_elems,
+                                  group.inverse + s * subs + j, group.base + s * subs + j, range,
+                                  levels + j * type.sub_elems);
+    }
+    store_levels(levels, block);
+}
+
+template <class Block>
+void encode(const float* values, std::int64_t rows, std::int64_t cols, const float* weights,
+            std::byte* blocks) {
+    constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
+    const std::int64_t super_blocks = rows * cols / super_block_elems;
+    Group group;
+    for (std::int64_t first = 0; first < super_blocks; first += group.count) {
+        const std::int64_t offset = first * super_block_elems;
+        group.values = values + offset;
+        group.count =
+            static_cast<int>(std::min<std::int64_t>(group_super_blocks, super_blocks - first));
+        fit(type, weights, weights != nullptr ? offset % cols : 0, cols, group);
+        if (weights != nullptr) {
+            scale_by_fit(type, group);
+        } else {
+            scale_by_largest(type, group);
+        }
+        if (weights != nullptr ? type.weighted_caps_scales : type.plain_caps_scales) {
+            const auto highest = static_cast<std::uint8_t>(type.scale_levels);
+            for (int j = 0; j < 2 * group.count * type.sub_blocks(); ++j) {
+                group.integers[j] = std::min(group.integers[j], highest);
+            }
+        }
+        for (int s = 0; s < group.count; ++s) {
+            Block block;
+            store_super_block(group, s, block);
+            std::memcpy(blocks + (first + s) * static_cast<std::int64_t>(sizeof(Block)), &block,
+                        sizeof(Block));
+        }
+    }
+}
+
+template <class Block>
+void decode(const std::byte* blocks, std::int64_t elems, float* values) {
+    constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
+    for (std::int64_t start = 0; start < elems; start += super_block_elems) {
+        Block block;
+        std::memcpy(&block, blocks, sizeof(Block));
+        blocks += sizeof(Block);
+        float scales[type.sub_blocks()], mins[type.sub_blocks()];
+        std::int8_t levels[super_block_elems];
+        stored_scales(block, scales, mins);
+        load_levels(block, levels);
+        kernels::expand_levels(levels, type.sub_blocks(), type.sub_elems, scales, mins,
+                               values + start);
+    }
+}
+
+template <class Block>
+std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
+    for (std::int64_t b = 0; b < block_count; ++b) {
+        Block block;
+        std::memcpy(&block, blocks + b * static_cast<std::int64_t>(sizeof(Block)), sizeof(Block));
+        if (is_bad_f16(block.d) || is_bad_f16(block.dmin)) return b;
+    }
+    return -1;
+}
+
+template <class Block>
+constexpr Format make_format(TensorType type) {
+    return {type, WeightUse::optional, false, encode<Block>, decode<Block>, find_bad_block<Block>};
+}
+
+}  // namespace
+
+const Format q2_k = make_format<BlockQ2K>(TensorType::Q2_K);
+const Format q4_k = make_format<BlockQ4K>(TensorType::Q4_K);
+const Format q5_k = make_format<BlockQ5K>(TensorType::Q5_K);
+
+}  // namespace quantize::formats

@@ -1,0 +1,117 @@
+// How the K-quants pack levels and scales into bytes, each packer beside its inverse. Levels come
+// one per byte; what a packer does not store it ignores.
+#pragma once
+
+#include <cstdint>
+
+#include "formats/k_blocks.h"
+
+namespace quantize::formats {
+
+/// Low nibbles of two runs of `half` levels share bytes: the first run low, the second high.
+inline void pack_nibbles(const std::uint8_t* levels, int half, std::uint8_t* out) {
+    for (int start = 0; start < super_block_elems; start += 2 * half, out += half) {
+        for (int i = 0; i < half; ++i) {
+            out[i] = static_cast<std::uint8_t>((levels[start + i] & 15) |
+                                               (levels[start + half + i] << 4));
+        }
+    }
+}
+inline void unpack_nibbles(const std::uint8_t* in, int half, std::int8_t* levels) {
+    for (int start = 0; start < super_block_elems; start += 2 * half, in += half) {
+        for (int i = 0; i < half; ++i) {
+            levels[start + i] = static_cast<std::int8_t>(in[i] & 15);
+            levels[start + half + i] = static_cast<std::int8_t>(in[i] >> 4);
+        }
+    }
+}
+
+/// Two bits (from `shift` on) of four runs of 32 levels share 32 bytes, the first run lowest.
+template <int shift>
+void pack_pairs(const std::uint8_t* levels, std::uint8_t* out) {
+    for (int start = 0; start < super_block_elems; start += 128, out += 32) {
+        const std::uint8_t* const run = levels + start;
+        for (int i = 0; i < 32; ++i) {
+            out[i] = static_cast<std::uint8_t>(
+                (run[i] >> shift & 3) | (run[i + 32] >> shift & 3) << 2 |
+                (run[i + 64] >> shift & 3) << 4 | (run[i + 96] >> shift & 3) << 6);
+        }
+    }
+}
+/// Adds the two bits to what `levels` holds.
+template <int shift>
+void unpack_pairs(const std::uint8_t* in, std::int8_t* levels) {
+    for (int start = 0; start < super_block_elems; start += 128, in += 32) {
+        std::int8_t* const run = levels + start;
+        for (int quarter = 0; quarter < 4; ++quarter) {
+            for (int i = 0; i < 32; ++i) {
+                const int bits = in[i] >> (2 * quarter) & 3;
+                run[32 * quarter + i] =
+                    static_cast<std::int8_t>(run[32 * quarter + i] + (bits << shift));
+            }
+        }
+    }
+}
+
+/// Bit `shift` of eight runs of 32 levels: run r is bit r of 32 bytes.
+template <int shift>
+void pack_bits(const std::uint8_t* levels, std::uint8_t* out) {
+    for (int i = 0; i < 32; ++i) {
+        int bits = 0;
+        for (int run = 0; run < 8; ++run)
+            bits |= (levels[32 * run + i] >> shift & 1) << run;
+        out[i] = static_cast<std::uint8_t>(bits);
+    }
+}
+/// Adds the bit to what `levels` holds.
+template <int shift>
+void unpack_bits(const std::uint8_t* in, std::int8_t* levels) {
+    for (int run = 0; run < 8; ++run) {
+        for (int i = 0; i < 32; ++i) {
+            const int bit = in[i] >> run & 1;
+            levels[32 * run + i] = static_cast<std::int8_t>(levels[32 * run + i] + (bit << shift));
+        }
+    }
+}
+
+/// Eight scales and eight mins of 6 bits in 12 bytes. A byte above 63, which the reference's
+/// wrapped scales can be, spills as it does there.
+inline void pack_scales_and_mins(const std::uint8_t* scales, const std::uint8_t* mins,
+                                 std::uint8_t* out) {
+    for (int j = 0; j < 4; ++j) {
+        const std::uint8_t high_scale = scales[j + 4];
+        const std::uint8_t high_min = mins[j + 4];
+        out[j] = static_cast<std::uint8_t>(scales[j] | (high_scale >> 4) << 6);
+        out[j + 4] = static_cast<std::uint8_t>(mins[j] | (high_min >> 4) << 6);
+        out[j + 8] = static_cast<std::uint8_t>((high_scale & 15) | (high_min & 15) << 4);
+    }
+}
+inline void unpack_scales_and_mins(const std::uint8_t* in, std::uint8_t* scales,
+                                   std::uint8_t* mins) {
+    for (int j = 0; j < 4; ++j) {
+        scales[j] = in[j] & 63;
+        mins[j] = in[j + 4] & 63;
+        scales[j + 4] = static_cast<std::uint8_t>((in[j + 8] & 15) | (in[j] >> 6) << 4);
+        mins[j + 4] = static_cast<std::uint8_t>((in[j + 8] >> 4) | (in[j + 4] >> 6) << 4);
+    }
+}
+
+/// Sixteen scales of 6 bits in 12 bytes: nibbles first, then the upper two bits of each.
+inline void pack_scales(const std::uint8_t* scales, std::uint8_t* out) {
+    for (int j = 0; j < 8; ++j) {
+        out[j] = static_cast<std::uint8_t>((scales[j] & 15) | (scales[j + 8] & 15) << 4);
+    }
+    for (int j = 0; j < 4; ++j) {
+        out[j + 8] = static_cast<std::uint8_t>(scales[j] >> 4 | scales[j + 4] >> 4 << 2 |
+                                               scales[j + 8] >> 4 << 4 | scales[j + 12] >> 4 << 6);
+    }
+}
+inline void unpack_scales(const std::uint8_t* in, std::uint8_t* scales) {
+    for (int j = 0; j < 16; ++j) {
+        const int low = j < 8 ? in[j] & 15 : in[j - 8] >> 4;
+        const int high = in[8 + j % 4] >> (2 * (j / 4)) & 3;
+        scales[j] = static_cast<std::uint8_t>(low | high << 4);
+    }
+}
+
+}  // namespace quantize::formats

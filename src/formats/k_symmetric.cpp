@@ -1,0 +1,278 @@
+// Q3_K and Q6_K: weight = scale * level, with levels on both sides of zero in sub-blocks of 16.
+// The types share the skeleton (fit, integer scales, levels again, pack) and differ in each step.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/float16.h"
+#include "formats/families.h"
+#include "formats/k_blocks.h"
+#include "formats/k_packing.h"
+#include "formats/rounding.h"
+#include "formats/weights.h"
+#include "kernels/fit.h"
+#include "kernels/levels.h"
+
+namespace quantize::formats {
+namespace {
+
+using kernels::Weighting;
+
+constexpr int sub_elems = 16;
+constexpr int sub_blocks = super_block_elems / sub_elems;
+constexpr int max_subs = group_super_blocks * sub_blocks;
+/// Levels from -half to half - 1, stored with half added.
+constexpr kernels::LevelRange centred(int half) {
+    return {-half, half - 1, half};
+}
+/// A symmetric search measures levels from zero.
+constexpr float zero_base[max_subs] = {};
+
+/// What the steps hand on for a group of super-blocks.
+struct Group {
+    const float* values;
+    int count;                      ///< super-blocks in use
+    const float* importance;        ///< null for none
+    std::int64_t importance_start;  ///< column of the first value
+    std::int64_t cols;
+    float scales[max_subs], inverse[max_subs], weight_sum[max_subs];
+    std::uint8_t levels[group_super_blocks * super_block_elems];
+
+    kernels::Problems problems(Weighting weighting, const float* variance = nullptr) const {
+        return {values,     std::int64_t{count} * sub_blocks,
+                sub_elems,  weighting,
+                importance, importance_start,
+                cols,       variance};
+    }
+};
+
+/// The scale of largest magnitude, the first of several; zero if all are.
+float largest_scale(const float* scales) {
+    float magnitude = 0;
+    float largest = 0;
+    for (int j = 0; j < sub_blocks; ++j) {
+        if (std::fabs(scales[j]) > magnitude) {
+            magnitude = std::fabs(scales[j]);
+            largest = scales[j];
+        }
+    }
+    return largest;
+}
+
+// Q3_K. Without importance weights: coordinate descent, integer scales by the largest. With: a
+// sweep, and integer scales by a sweep too.
+
+constexpr int half_levels(const BlockQ3K*) {
+    return 4;
+}
+
+/// Integer scales, 32 added, and the factor of each super-block.
+struct ScalesQ3K {
+    std::uint8_t integers[max_subs];
+    float factors[group_super_blocks];
+};
+
+void scale_by_largest(const Group& group, ScalesQ3K& out) {
+    std::fill_n(out.integers, max_subs, std::uint8_t{0});
+    for (int s = 0; s < group.count; ++s) {
+        const float* const scales = group.scales + s * sub_blocks;
+        const float largest = largest_scale(scales);
+        out.factors[s] = 0;
+        if (largest == 0) continue;
+        const float inverse = -32.0f / largest;
+        for (int j = 0; j < sub_blocks; ++j) {
+            const auto integer = static_cast<std::int8_t>(nearest_int(inverse * scales[j]));
+            out.integers[s * sub_blocks + j] =
+                static_cast<std::uint8_t>(std::clamp<int>(integer, -32, 31) + 32);
+        }
+        out.factors[s] = 1 / inverse;
+    }
+}
+
+void scale_by_fit(const Group& group, ScalesQ3K& out) {
+    kernels::Problems problems;
+    problems.values = group.scales;
+    problems.count = group.count;
+    problems.size = sub_blocks;
+    problems.weighting = Weighting::importance;
+    problems.importance = group.weight_sum;
+    problems.importance_period = max_subs;
+    float inverse[group_super_blocks], weight_sum[group_super_blocks];
+    kernels::fit_symmetric(kernels::symmetric_sweep(32), problems,
+                           {out.factors, inverse, weight_sum});
+    kernels::level_by_inverse(group.scales, group.count, sub_blocks, inverse, zero_base,
+                              centred(32), out.integers);
+}
+
+void fit_group(Group& group, BlockQ3K* blocks) {
+    ScalesQ3K scales;
+    if (group.importance == nullptr) {
+        kernels::fit_symmetric_descent(half_levels(blocks), group.problems(Weighting::square),
+                                       group.scales, group.levels);
+        scale_by_largest(group, scales);
+    } else {
+        float variance[max_subs];
+        super_block_variances(VarianceRule::twice_mean_square, group.values, group.count,
+                              sub_blocks, variance);
+        kernels::fit_symmetric(kernels::symmetric_sweep(half_levels(blocks)),
+                               group.problems(Weighting::importance_spread, variance),
+                               {group.scales, group.inverse, group.weight_sum});
+        scale_by_fit(group, scales);
+    }
+    for (int s = 0; s < group.count; ++s) {
+        blocks[s].d = f32_to_f16(scales.factors[s]);
+        pack_scales(scales.integers + s * sub_blocks, blocks[s].scales);
+    }
+}
+
+void stored_scales(const BlockQ3K& block, float* scales) {
+    std::uint8_t integers[sub_blocks];
+    unpack_scales(block.scales, integers);
+    const float d = f16_to_f32(block.d);
+    for (int j = 0; j < sub_blocks; ++j)
+        scales[j] = d * static_cast<float>(integers[j] - 32);
+}
+
+/// Whether the search has left levels in the group, rather than inverse scales.
+bool has_levels(const Group& group, const BlockQ3K*) {
+    return group.importance == nullptr;
+}
+
+void store_levels(const std::uint8_t* levels, BlockQ3K& block) {
+    pack_pairs<0>(levels, block.levels);
+    pack_bits<2>(levels, block.high_bits);
+}
+void load_levels(const BlockQ3K& block, std::int8_t* levels) {
+    std::memset(levels, -4, super_block_elems);
+    unpack_pairs<0>(block.levels, levels);
+    unpack_bits<2>(block.high_bits, levels);
+}
+
+// Q6_K: a sweep in both cases, integer scales by the largest.
+
+constexpr int half_levels(const BlockQ6K*) {
+    return 32;
+}
+
+void fit_group(Group& group, BlockQ6K* blocks) {
+    const bool weighted = group.importance != nullptr;
+    kernels::fit_symmetric(kernels::symmetric_sweep(half_levels(blocks)),
+                           group.problems(weighted ? Weighting::importance : Weighting::square),
+                           {group.scales, group.inverse, group.weight_sum});
+    for (int s = 0; s < group.count; ++s) {
+        const float* const scales = group.scales + s * sub_blocks;
+        const float largest = largest_scale(scales);
+        if (std::fabs(largest) < kernels::smallest_magnitude) {
+            // The whole block becomes zero bytes: no level may be seen either.
+            std::fill_n(group.inverse + s * sub_blocks, sub_blocks, 0.0f);
+            std::fill_n(blocks[s].scales, sub_blocks, std::int8_t{0});
+            blocks[s].d = 0;
+            continue;
+        }
+        const float inverse = -128.0f / largest;
+        blocks[s].d = f32_to_f16(1 / inverse);
+        for (int j = 0; j < sub_blocks; ++j) {
+            blocks[s].scales[j] =
+                static_cast<std::int8_t>(std::min(127, nearest_int(inverse * scales[j])));
+        }
+    }
+}
+
+void stored_scales(const BlockQ6K& block, float* scales) {
+    const float d = f16_to_f32(block.d);
+    for (int j = 0; j < sub_blocks; ++j)
+        scales[j] = d * static_cast<float>(block.scales[j]);
+}
+
+bool has_levels(const Group&, const BlockQ6K*) {
+    return false;
+}
+
+void store_levels(const std::uint8_t* levels, BlockQ6K& block) {
+    pack_nibbles(levels, 64, block.levels);
+    pack_pairs<4>(levels, block.high_pairs);
+}
+void load_levels(const BlockQ6K& block, std::int8_t* levels) {
+    unpack_nibbles(block.levels, 64, levels);
+    unpack_pairs<4>(block.high_pairs, levels);
+    for (int i = 0; i < super_block_elems; ++i)
+        levels[i] = static_cast<std::int8_t>(levels[i] - 32);
+}
+
+// The skeleton.
+
+/// Levels of super-block `s` for the scales as stored; where a stored scale is zero, the search's.
+template <class Block>
+void take_levels(Group& group, int s, Block& block) {
+    constexpr kernels::LevelRange range = centred(half_levels(static_cast<Block*>(nullptr)));
+    float scales[sub_blocks];
+    stored_scales(block, scales);
+    const float* const values = group.values + s * super_block_elems;
+    std::uint8_t* const levels = group.levels + s * super_block_elems;
+    kernels::relevel(values, sub_blocks, sub_elems, scales, zero_base, range, levels);
+    for (int j = 0; j < sub_blocks; ++j) {
+        if (scales[j] != 0 || has_levels(group, &block)) continue;
+        kernels::level_by_inverse(values + j * sub_elems, 1, sub_elems,
+                                  group.inverse + s * sub_blocks + j, zero_base, range,
+                                  levels + j * sub_elems);
+    }
+    store_levels(levels, block);
+}
+
+template <class Block>
+void encode(const float* values, std::int64_t rows, std::int64_t cols, const float* weights,
+            std::byte* blocks) {
+    const std::int64_t super_blocks = rows * cols / super_block_elems;
+    Group group;
+    Block out[group_super_blocks];
+    for (std::int64_t first = 0; first < super_blocks; first += group.count) {
+        group.values = values + first * super_block_elems;
+        group.count =
+            static_cast<int>(std::min<std::int64_t>(group_super_blocks, super_blocks - first));
+        group.importance = weights;
+        group.importance_start = first * super_block_elems % cols;
+        group.cols = cols;
+        fit_group(group, out);
+        for (int s = 0; s < group.count; ++s)
+            take_levels(group, s, out[s]);
+        const std::size_t bytes = static_cast<std::size_t>(group.count) * sizeof(Block);
+        std::memcpy(blocks, out, bytes);
+        blocks += bytes;
+    }
+}
+
+template <class Block>
+void decode(const std::byte* blocks, std::int64_t elems, float* values) {
+    for (std::int64_t start = 0; start < elems; start += super_block_elems) {
+        Block block;
+        std::memcpy(&block, blocks, sizeof(Block));
+        blocks += sizeof(Block);
+        float scales[sub_blocks];
+        std::int8_t levels[super_block_elems];
+        stored_scales(block, scales);
+        load_levels(block, levels);
+        kernels::expand_levels(levels, sub_blocks, sub_elems, scales, zero_base, values + start);
+    }
+}
+
+template <class Block>
+std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
+    for (std::int64_t b = 0; b < block_count; ++b) {
+        Block block;
+        std::memcpy(&block, blocks + b * static_cast<std::int64_t>(sizeof(Block)), sizeof(Block));
+        if (is_bad_f16(block.d)) return b;
+    }
+    return -1;
+}
+
+template <class Block>
+constexpr Format make_format(TensorType type) {
+    return {type, WeightUse::optional, false, encode<Block>, decode<Block>, find_bad_block<Block>};
+}
+
+}  // namespace
+
+const Format q3_k = make_format<BlockQ3K>(TensorType::Q3_K);
+const Format q6_k = make_format<BlockQ6K>(TensorType::Q6_K);
+
+}  // namespace quantize::formats

@@ -1,0 +1,31 @@
+// Variances for importance weights, rounded where the reference rounds.
+#include "formats/weights.h"
+
+#include <algorithm>
+
+#include "formats/k_blocks.h"
+#include "kernels/fit.h"
+
+namespace quantize::formats {
+
+void super_block_variances(VarianceRule rule, const float* values, std::int64_t count,
+                           int sub_blocks, float* variances) {
+    const auto factor = static_cast<float>(static_cast<int>(rule));
+    float sums[group_super_blocks];
+    for (std::int64_t first = 0; first < count; first += group_super_blocks) {
+        const auto used = std::min<std::int64_t>(group_super_blocks, count - first);
+        kernels::sum_squares(values + first * super_block_elems, used, super_block_elems, sums);
+        for (std::int64_t s = 0; s < used; ++s) {
+            const float variance = factor * sums[s] / static_cast<float>(super_block_elems);
+            variances = std::fill_n(variances, sub_blocks, variance);
+        }
+    }
+}
+
+void row_variances(const float* values, std::int64_t rows, std::int64_t cols, float* variances) {
+    kernels::sum_squares(values, rows, cols, variances);
+    for (std::int64_t row = 0; row < rows; ++row)
+        variances[row] /= static_cast<float>(cols);
+}
+
+}  // namespace quantize::formats

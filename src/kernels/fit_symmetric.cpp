@@ -1,0 +1,168 @@
+// The symmetric search: a scale for levels -n .. n - 1, taken from a sweep of candidates around the
+// scale that maps the value of largest magnitude to -n. Candidates do not depend on each other, so
+// two of them run at once to hide the latency of their sums; they are judged in order.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/fit_symmetric.cpp"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+#include "kernels/fit.h"
+#include "kernels/fit_tile-inl.h"
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantize::kernels::HWY_NAMESPACE {
+namespace {
+
+/// One vector of problems: where its column starts, and the products weight * value.
+struct Column {
+    const Tile& tile;
+    const float* weighted_values;
+    std::size_t column;
+    int levels;
+};
+
+struct Found {
+    HWY_ALIGN float scale[max_columns];
+    HWY_ALIGN float inverse[max_columns];
+    HWY_ALIGN float weight_sum[max_columns];
+};
+
+HWY_INLINE Floats level_of(Floats x, Floats inverse, Floats lowest, Floats highest) {
+    return hn::Min(hn::Max(nearest_in_range(hn::Mul(inverse, x)), lowest), highest);
+}
+
+/// Sums of weight * value * level and weight * level^2 for two candidates. No level is out of
+/// nearest_in_range()'s reach: |inverse * value| is at most levels + step * reach, nearly.
+HWY_INLINE void sum_two(const Column& c, Floats inverse_a, Floats inverse_b, Floats& xl_a,
+                        Floats& xl_b, Floats& ll_a, Floats& ll_b) {
+    const FloatTag d;
+    const Floats lowest = hn::Set(d, static_cast<float>(-c.levels));
+    const Floats highest = hn::Set(d, static_cast<float>(c.levels - 1));
+    xl_a = xl_b = ll_a = ll_b = hn::Zero(d);
+    const std::size_t columns = c.tile.columns;
+    for (std::size_t at = c.column; at < c.tile.size * columns; at += columns) {
+        const Floats x = hn::Load(d, c.tile.values + at);
+        const Floats w = hn::Load(d, c.tile.weights + at);
+        const Floats wx = hn::Load(d, c.weighted_values + at);
+        const Floats a = level_of(x, inverse_a, lowest, highest);
+        const Floats b = level_of(x, inverse_b, lowest, highest);
+        xl_a = hn::Add(xl_a, hn::Mul(wx, a));
+        xl_b = hn::Add(xl_b, hn::Mul(wx, b));
+        ll_a = hn::Add(ll_a, hn::Mul(hn::Mul(w, a), a));
+        ll_b = hn::Add(ll_b, hn::Mul(hn::Mul(w, b), b));
+    }
+}
+
+/// Takes a candidate over in the lanes where it fits better.
+HWY_INLINE void judge(Floats xl, Floats ll, Floats candidate, Floats& scale, Floats& inverse,
+                      Floats& best) {
+    const FloatTag d;
+    const Mask wins = hn::And(hn::Gt(ll, hn::Zero(d)), hn::Gt(hn::Mul(xl, xl), hn::Mul(best, ll)));
+    if (hn::AllFalse(d, wins)) return;
+    const Floats new_scale = hn::Div(xl, ll);
+    scale = hn::IfThenElse(wins, new_scale, scale);
+    best = hn::IfThenElse(wins, hn::Mul(new_scale, xl), best);
+    inverse = hn::IfThenElse(wins, candidate, inverse);
+}
+
+/// The value of largest magnitude (the first of several) and the sum of the weights; returns the
+/// lanes that hold anything to speak of, and leaves 1 as the largest value in the others.
+HWY_INLINE Mask survey(const Column& c, Floats& largest, Floats& sum_w) {
+    const FloatTag d;
+    Floats magnitude = hn::Zero(d);
+    largest = sum_w = hn::Zero(d);
+    for (std::size_t at = c.column; at < c.tile.size * c.tile.columns; at += c.tile.columns) {
+        const Floats x = hn::Load(d, c.tile.values + at);
+        const Mask larger = hn::Gt(hn::Abs(x), magnitude);
+        magnitude = hn::IfThenElse(larger, hn::Abs(x), magnitude);
+        largest = hn::IfThenElse(larger, x, largest);
+        sum_w = hn::Add(sum_w, hn::Load(d, c.tile.weights + at));
+    }
+    const Mask holds_something = hn::Ge(magnitude, hn::Set(d, smallest_magnitude));
+    largest = hn::IfThenElse(holds_something, largest, hn::Set(d, 1.0f));
+    return holds_something;
+}
+
+/// What the value of largest magnitude is taken to: the start, then the sweep in order.
+struct Candidates {
+    float spread[2 * max_reach + 2];
+    int count;
+};
+
+Candidates list_candidates(const SymmetricSpec& spec) {
+    Candidates candidates{};
+    const auto levels = static_cast<float>(spec.levels);
+    candidates.spread[candidates.count++] = -levels;
+    for (int k = -spec.reach; k <= spec.reach; ++k) {
+        if (k == 0) continue;
+        candidates.spread[candidates.count++] = -(levels + spec.step * static_cast<float>(k));
+    }
+    // Candidates run in pairs; whatever completes the last one is not judged.
+    candidates.spread[candidates.count] = -levels;
+    return candidates;
+}
+
+HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& found) {
+    const FloatTag d;
+    Floats largest, sum_w, xl_a, xl_b, ll_a, ll_b;
+    const Mask holds_something = survey(c, largest, sum_w);
+    Floats inverse = hn::Zero(d), scale = hn::Zero(d), best = hn::Zero(d);
+    for (int k = 0; k < candidates.count; k += 2) {
+        const Floats a = hn::Div(hn::Set(d, candidates.spread[k]), largest);
+        const Floats b = hn::Div(hn::Set(d, candidates.spread[k + 1]), largest);
+        sum_two(c, a, b, xl_a, xl_b, ll_a, ll_b);
+        if (k == 0) {
+            inverse = a;
+            // A NaN, which overflow can leave in the sum, counts as other than zero.
+            scale = hn::IfThenZeroElse(hn::Eq(ll_a, hn::Zero(d)), hn::Div(xl_a, ll_a));
+            best = hn::Mul(scale, xl_a);
+        } else {
+            judge(xl_a, ll_a, a, scale, inverse, best);
+        }
+        if (k + 1 < candidates.count) judge(xl_b, ll_b, b, scale, inverse, best);
+    }
+    hn::Store(hn::IfThenElseZero(holds_something, scale), d, found.scale + c.column);
+    hn::Store(hn::IfThenElseZero(holds_something, inverse), d, found.inverse + c.column);
+    hn::Store(sum_w, d, found.weight_sum + c.column);
+}
+
+void fit_symmetric_lanes(const SymmetricSpec& spec, const Problems& problems,
+                         const SymmetricFits& fits) {
+    const FloatTag d;
+    Tile tile;
+    Found found;
+    HWY_ALIGN float weighted_values[max_problem_size * max_columns];
+    const Candidates candidates = list_candidates(spec);
+    const auto columns = static_cast<std::int64_t>(tile_columns());
+    const std::size_t lanes = hn::Lanes(d);
+    for (std::int64_t first = 0; first < problems.count; first += columns) {
+        const std::int64_t used = load_tile(problems, first, tile);
+        for (std::size_t at = 0; at < tile.size * tile.columns; at += lanes) {
+            const Floats x = hn::Load(d, tile.values + at);
+            hn::Store(hn::Mul(hn::Load(d, tile.weights + at), x), d, weighted_values + at);
+        }
+        for (std::size_t column = 0; column < tile.columns; column += lanes) {
+            search(candidates, {tile, weighted_values, column, spec.levels}, found);
+        }
+        store_results(found.scale, used, fits.scale + first);
+        store_results(found.inverse, used, fits.inverse + first);
+        store_results(found.weight_sum, used, fits.weight_sum + first);
+    }
+}
+
+}  // namespace
+}  // namespace quantize::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace quantize::kernels {
+
+HWY_EXPORT(fit_symmetric_lanes);
+void fit_symmetric(const SymmetricSpec& spec, const Problems& problems, const SymmetricFits& fits) {
+    HWY_DYNAMIC_DISPATCH(fit_symmetric_lanes)(spec, problems, fits);
+}
+
+}  // namespace quantize::kernels
+#endif

@@ -1,0 +1,136 @@
+// A tile: problems transposed so that each lane holds one, with the weight of each value beside it.
+// The weighting rules live here, the searches work on the tile. Compiled once per target.
+#if defined(QUANTIZE_KERNELS_FIT_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTIZE_KERNELS_FIT_TILE_INL_H_
+#undef QUANTIZE_KERNELS_FIT_TILE_INL_H_
+#else
+#define QUANTIZE_KERNELS_FIT_TILE_INL_H_
+#endif
+
+#include <algorithm>
+
+#include "kernels/fit.h"
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantize::kernels::HWY_NAMESPACE {
+
+inline constexpr std::size_t max_problem_size = 32;
+
+/// Value i of the problem in column c is values[i * columns + c]; a column is a lane of one of
+/// the tile's vectors. Columns beyond the last problem repeat the first, so that every lane holds
+/// ordinary numbers.
+struct Tile {
+    HWY_ALIGN float values[max_problem_size * max_columns];
+    HWY_ALIGN float weights[max_problem_size * max_columns];
+    std::size_t columns = 0;
+    std::size_t size = 0;
+};
+
+HWY_INLINE std::size_t tile_columns() {
+    return 2 * hn::Lanes(FloatTag());
+}
+
+/// weights = f(value, weight so far) over the whole tile.
+template <class Rule>
+HWY_INLINE void weigh_tile(Tile& tile, const Rule& rule) {
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    for (std::size_t at = 0; at < tile.size * tile.columns; at += lanes) {
+        const Floats x = hn::Load(d, tile.values + at);
+        hn::Store(rule(x, at), d, tile.weights + at);
+    }
+}
+
+/// |x| plus the root mean square of the column.
+HWY_INLINE void weigh_by_rms_plus_magnitude(Tile& tile) {
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    const Floats inverse_size = hn::Set(d, 1.0f / static_cast<float>(tile.size));
+    for (std::size_t column = 0; column < tile.columns; column += lanes) {
+        Floats sum = hn::Zero(d);
+        for (std::size_t i = 0; i < tile.size; ++i) {
+            const Floats x = hn::Load(d, tile.values + i * tile.columns + column);
+            sum = hn::Add(sum, hn::Mul(x, x));
+        }
+        // The size is a power of two: times its inverse is the division, bit for bit.
+        const Floats rms = hn::Sqrt(hn::Mul(sum, inverse_size));
+        for (std::size_t i = 0; i < tile.size; ++i) {
+            const std::size_t at = i * tile.columns + column;
+            const Floats x = hn::Load(d, tile.values + at);
+            hn::Store(hn::Add(rms, hn::Abs(x)), d, tile.weights + at);
+        }
+    }
+}
+
+/// Brings the importance weights of the tile's problems into tile.weights.
+HWY_INLINE void load_importance(const Problems& problems, std::int64_t first, std::int64_t used,
+                                Tile& tile) {
+    const float* row[max_columns];
+    std::int64_t at =
+        (problems.importance_offset + first * problems.size) % problems.importance_period;
+    for (std::int64_t c = 0; c < used; ++c) {
+        row[c] = problems.importance + at;
+        at += problems.size;
+        if (at >= problems.importance_period) at -= problems.importance_period;
+    }
+    std::fill(row + used, row + tile.columns, row[0]);
+    transpose_to_tile(row, tile.columns, tile.size, tile.weights);
+}
+
+HWY_INLINE void weigh(const Problems& problems, std::int64_t first, std::int64_t used, Tile& tile) {
+    const FloatTag d;
+    switch (problems.weighting) {
+        case Weighting::square:
+            weigh_tile(tile, [](Floats x, std::size_t) HWY_ATTR { return hn::Mul(x, x); });
+            break;
+        case Weighting::magnitude:
+            weigh_tile(tile, [](Floats x, std::size_t) HWY_ATTR { return hn::Abs(x); });
+            break;
+        case Weighting::rms_plus_magnitude:
+            weigh_by_rms_plus_magnitude(tile);
+            break;
+        case Weighting::importance:
+            load_importance(problems, first, used, tile);
+            break;
+        case Weighting::importance_spread: {
+            load_importance(problems, first, used, tile);
+            HWY_ALIGN float variance[max_columns];
+            std::copy_n(problems.variance + first, used, variance);
+            std::fill(variance + used, variance + tile.columns, variance[0]);
+            const std::size_t mask = tile.columns - 1;
+            weigh_tile(tile, [&](Floats x, std::size_t at) HWY_ATTR {
+                const Floats spread = hn::Load(d, variance + (at & mask));
+                return hn::Mul(hn::Load(d, tile.weights + at),
+                               hn::Sqrt(hn::Add(spread, hn::Mul(x, x))));
+            });
+            break;
+        }
+    }
+}
+
+/// Fills the tile with the problems from `first` on; returns how many there are.
+HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, Tile& tile) {
+    tile.columns = tile_columns();
+    tile.size = static_cast<std::size_t>(problems.size);
+    const std::int64_t used =
+        std::min(static_cast<std::int64_t>(tile.columns), problems.count - first);
+    const float* row[max_columns];
+    for (std::int64_t c = 0; c < used; ++c) {
+        row[c] = problems.values + (first + c) * problems.size;
+    }
+    std::fill(row + used, row + tile.columns, row[0]);
+    transpose_to_tile(row, tile.columns, tile.size, tile.values);
+    weigh(problems, first, used, tile);
+    return used;
+}
+
+/// Writes the first `used` of a tile's results, which lie in `columns`.
+HWY_INLINE void store_results(const float* columns, std::int64_t used, float* out) {
+    std::copy_n(columns, used, out);
+}
+
+}  // namespace quantize::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

@@ -1,0 +1,101 @@
+// Per-target vector helpers that the searches share: one lane is one independent problem (a
+// sub-block, a block, a row), so a vector operation is the same scalar step taken for many
+// problems. Compiled once per target; include it from kernels only, after foreach_target.h.
+#if defined(QUANTIZE_KERNELS_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTIZE_KERNELS_LANES_INL_H_
+#undef QUANTIZE_KERNELS_LANES_INL_H_
+#else
+#define QUANTIZE_KERNELS_LANES_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+#include <cstdint>
+
+HWY_BEFORE_NAMESPACE();
+namespace quantize::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// More lanes than this are left unused, so that tiles have a bounded size on every target.
+inline constexpr std::size_t max_lanes = 16;
+/// Columns of a tile: two vectors in flight hide the latency of dependent additions.
+inline constexpr std::size_t max_columns = 2 * max_lanes;
+
+using FloatTag = hn::CappedTag<float, max_lanes>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+
+using Floats = hn::Vec<FloatTag>;
+using Ints = hn::Vec<IntTag>;
+using Mask = hn::Mask<FloatTag>;
+
+/// Adding this to a float of magnitude below 2^22 leaves the nearest integer, ties to even, in the
+/// low bits of the mantissa.
+inline constexpr float nearest_magic = 12582912.0f;
+
+/// The reference's conversion to the nearest integer, wrapping as it does for values out of range.
+HWY_INLINE Ints nearest_int(Floats v) {
+    const FloatTag d;
+    const IntTag di;
+    const Ints bits = hn::BitCast(di, hn::Add(v, hn::Set(d, nearest_magic)));
+    return hn::Sub(hn::And(bits, hn::Set(di, 0x007FFFFF)), hn::Set(di, 0x00400000));
+}
+
+/// nearest_int() as a float, for magnitudes up to nearest_limit only. The sign of a zero may
+/// differ.
+inline constexpr float nearest_limit = 4194303.0f;
+HWY_INLINE Floats nearest_in_range(Floats v) {
+#if HWY_TARGET == HWY_EMU128
+    // EMU128's Round adds a half first, which is wrong for the float just below a half.
+    const Floats magic = hn::Set(FloatTag(), nearest_magic);
+    return hn::Sub(hn::Add(v, magic), magic);
+#else
+    return hn::Round(v);
+#endif
+}
+
+/// True in lanes where nearest_in_range() may stand in for nearest_int(); false for NaN.
+HWY_INLINE Mask is_in_nearest_range(Floats v) {
+    return hn::Le(hn::Abs(v), hn::Set(FloatTag(), nearest_limit));
+}
+
+/// `a < b ? a : b` with the operands' roles as in C: b wins ties (signed zeros) and NaN.
+HWY_INLINE Floats select_smaller(Floats a, Floats b) {
+    return hn::IfThenElse(hn::Lt(a, b), a, b);
+}
+HWY_INLINE Floats select_larger(Floats a, Floats b) {
+    return hn::IfThenElse(hn::Gt(a, b), a, b);
+}
+
+/// Transposes `size` values of each of `columns` problems (both multiples of four): value i of
+/// problem c goes to tile[i * columns + c].
+HWY_INLINE void transpose_to_tile(const float* const* problems, std::size_t columns,
+                                  std::size_t size, float* HWY_RESTRICT tile) {
+    const hn::FixedTag<float, 4> d;
+    for (std::size_t c = 0; c < columns; c += 4) {
+        const float* const p0 = problems[c];
+        const float* const p1 = problems[c + 1];
+        const float* const p2 = problems[c + 2];
+        const float* const p3 = problems[c + 3];
+        float* const out = tile + c;
+        for (std::size_t i = 0; i < size; i += 4) {
+            const auto v0 = hn::LoadU(d, p0 + i);
+            const auto v1 = hn::LoadU(d, p1 + i);
+            const auto v2 = hn::LoadU(d, p2 + i);
+            const auto v3 = hn::LoadU(d, p3 + i);
+            const auto low01 = hn::InterleaveLower(d, v0, v1);
+            const auto high01 = hn::InterleaveUpper(d, v0, v1);
+            const auto low23 = hn::InterleaveLower(d, v2, v3);
+            const auto high23 = hn::InterleaveUpper(d, v2, v3);
+            hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, out + i * columns);
+            hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, out + (i + 1) * columns);
+            hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + (i + 2) * columns);
+            hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + (i + 3) * columns);
+        }
+    }
+}
+
+}  // namespace quantize::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard

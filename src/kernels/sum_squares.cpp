@@ -1,0 +1,63 @@
+// Sums of squares of rows, each row's terms added in order: one lane per row.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/sum_squares.cpp"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "kernels/fit.h"
+#include "kernels/fit_tile-inl.h"
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantize::kernels::HWY_NAMESPACE {
+namespace {
+
+void sum_squares_lanes(const float* values, std::int64_t rows, std::int64_t row_elems,
+                       float* sums) {
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    const auto columns = static_cast<std::int64_t>(tile_columns());
+    HWY_ALIGN float tile[max_problem_size * max_columns];
+    HWY_ALIGN float totals[max_columns];
+    for (std::int64_t first = 0; first < rows; first += columns) {
+        const std::int64_t used = std::min(columns, rows - first);
+        Floats total0 = hn::Zero(d), total1 = hn::Zero(d);
+        for (std::int64_t start = 0; start < row_elems; start += max_problem_size) {
+            const auto length = static_cast<std::size_t>(
+                std::min<std::int64_t>(max_problem_size, row_elems - start));
+            const float* row[max_columns];
+            for (std::int64_t c = 0; c < used; ++c) {
+                row[c] = values + (first + c) * row_elems + start;
+            }
+            std::fill(row + used, row + columns, row[0]);
+            transpose_to_tile(row, 2 * lanes, length, tile);
+            for (std::size_t i = 0; i < length; ++i) {
+                const Floats x0 = hn::Load(d, tile + i * 2 * lanes);
+                const Floats x1 = hn::Load(d, tile + i * 2 * lanes + lanes);
+                total0 = hn::Add(total0, hn::Mul(x0, x0));
+                total1 = hn::Add(total1, hn::Mul(x1, x1));
+            }
+        }
+        hn::Store(total0, d, totals);
+        hn::Store(total1, d, totals + lanes);
+        store_results(totals, used, sums + first);
+    }
+}
+
+}  // namespace
+}  // namespace quantize::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace quantize::kernels {
+
+HWY_EXPORT(sum_squares_lanes);
+void sum_squares(const float* values, std::int64_t rows, std::int64_t row_elems, float* sums) {
+    HWY_DYNAMIC_DISPATCH(sum_squares_lanes)(values, rows, row_elems, sums);
+}
+
+}  // namespace quantize::kernels
+#endif
