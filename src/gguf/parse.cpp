@@ -67,7 +67,8 @@ class HeaderReader {
         const auto length = number<std::uint64_t>();
         if (length > left_in_file()) {
             fail("invalid string: its length is stated as " + std::to_string(length) +
-                 " bytes, but the file has only " + std::to_string(left_in_file()) + " left");
+                 " bytes, but the file has only " + std::to_string(left_in_file()) +
+                 " left; the file is truncated or damaged");
         }
         const auto text = take(length);
         return {reinterpret_cast<const char*>(text.data()), text.size()};
@@ -142,7 +143,8 @@ class ValueWalker {
             element == ValueType::string ? sizeof(std::uint64_t) : array_header_bytes);
         if (count > reader_.left_in_file() / least_bytes) {
             reader_.fail("invalid array: " + std::to_string(count) +
-                         " elements are stated, more than fit before the end of the file");
+                         " elements are stated, more than fit before the end of the file; it is "
+                         "truncated or damaged");
         }
         if (fixed_size(element)) {
             walk_numbers(element, count);

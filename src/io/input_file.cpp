@@ -57,7 +57,7 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const 
                                                  std::min(bytes.size(), max_bytes_per_read),
                                                  static_cast<off_t>(offset));
         if (got < 0) {
-            if (errno == EINTR || errno == EAGAIN) continue;
+            if (errno == EINTR) continue;
             throw Error("cannot read at byte " + std::to_string(offset) + ": " +
                         system_message(errno))
                 .in_file(path_.string());

@@ -85,7 +85,9 @@ fs::path check_output_path(const fs::path& path, bool overwrite) {
     return with_file_context(path.string(), [&] {
         if (path.empty()) throw Error("cannot write: the name of the output is empty");
         if (!path.has_filename()) throw Error("cannot write: is a directory, not a file");
-        const fs::path target = fs::absolute(follow_links(path));
+        std::error_code error;
+        const fs::path target = fs::absolute(follow_links(path), error);
+        if (error) throw Error("cannot write: the current folder: " + error.message());
         check_folder(folder_of(target));
         check_existing(target, overwrite);
         return target;
@@ -159,6 +161,7 @@ void OutputFile::reserve(std::uint64_t bytes) const {
         result = system_calls().preallocate(fd_.get(), static_cast<off_t>(bytes));
     } while (result != 0 && errno == EINTR && !stop_flag().load());
     if (result == 0) return;
+    if (errno == EINTR) throw Error("interrupted", ErrorKind::interrupted);
     // No such service on this file system: full disks then show only while writing.
     const bool unsupported = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
     if (!unsupported) fail("reserve space", errno);
@@ -181,7 +184,7 @@ void OutputFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes
                                                       std::min(bytes.size(), max_bytes_per_write),
                                                       static_cast<off_t>(offset));
         if (written < 0) {
-            if (errno == EINTR || errno == EAGAIN) continue;
+            if (errno == EINTR) continue;
             fail("write", errno);
         }
         if (written == 0) fail("write", ENOSPC);
@@ -195,7 +198,7 @@ void OutputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const
         const ssize_t got =
             system_calls().pread(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (got < 0) {
-            if (errno == EINTR || errno == EAGAIN) continue;
+            if (errno == EINTR) continue;
             fail("read back", errno);
         }
         if (got == 0) fail("read back", EIO);

@@ -1,0 +1,13 @@
+// What a sound GGUF file keeps beyond what reading it needs: llama.cpp's stricter rules, and
+// padding.
+#pragma once
+
+#include "model/source.h"
+
+namespace quantize::model {
+
+/// Throws Error for the first file of `source` that llama.cpp would refuse (gaps between tensors,
+/// data in another order than the names, nested arrays) or whose padding is not zero.
+void check_structure(const TensorSource& source);
+
+}  // namespace quantize::model
