@@ -10,6 +10,7 @@
 #include "base/float16.h"
 #include "formats/families.h"
 #include "kernels/codebook.h"
+#include "kernels/fit.h"
 
 namespace quantize::formats {
 namespace {
@@ -61,7 +62,8 @@ void fit_chunk(const float* values, const float* weights, std::size_t elems,
     kernels::CodebookWeights how;
     if (weights != nullptr) {
         const std::size_t groups = elems / group_elems;
-        kernels::sum_squares(values, groups, group_elems, means.data());
+        kernels::sum_squares(values, static_cast<std::int64_t>(groups),
+                             static_cast<std::int64_t>(group_elems), means.data());
         for (std::size_t g = 0; g < groups; ++g) {
             means[g] *= 2.0f / static_cast<float>(group_elems);
         }

@@ -14,22 +14,34 @@ using namespace formats;
 
 // One line per type, in any order.
 constexpr std::array registry{
-    &f32,     //
-    &f16,     //
-    &bf16,    //
-    &q4_0,    //
-    &q4_1,    //
-    &q5_0,    //
-    &q5_1,    //
-    &q8_0,    //
-    &mxfp4,   //
-    &nvfp4,   //
-    &tq1_0,   //
-    &tq2_0,   //
-    &q1_0,    //
-    &q2_0,    //
-    &iq4_nl,  //
-    &iq4_xs,  //
+    &f32,      //
+    &f16,      //
+    &bf16,     //
+    &q4_0,     //
+    &q4_1,     //
+    &q5_0,     //
+    &q5_1,     //
+    &q8_0,     //
+    &q2_k,     //
+    &q3_k,     //
+    &q4_k,     //
+    &q5_k,     //
+    &q6_k,     //
+    &mxfp4,    //
+    &nvfp4,    //
+    &tq1_0,    //
+    &tq2_0,    //
+    &q1_0,     //
+    &q2_0,     //
+    &iq2_xxs,  //
+    &iq2_xs,   //
+    &iq2_s,    //
+    &iq3_xxs,  //
+    &iq3_s,    //
+    &iq1_s,    //
+    &iq1_m,    //
+    &iq4_nl,   //
+    &iq4_xs,   //
 };
 
 const Format& format_or_throw(TensorType type) {

@@ -12,14 +12,16 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/codebook.cpp"
 #include <hwy/foreach_target.h>
+//
 #include <hwy/highway.h>
+
+#include "kernels/lanes-inl.h"
 
 #ifndef QUANTIZE_KERNELS_CODEBOOK_ONCE
 #define QUANTIZE_KERNELS_CODEBOOK_ONCE
 namespace quantize::kernels::codebook {
 
 inline constexpr std::size_t block = codebook_block;
-inline constexpr std::size_t max_lanes = 16;
 /// Blocks whose values are all smaller than this count as zero.
 inline constexpr float smallest_maximum = 1e-15f;
 /// Trial t of the sweep takes the value of largest magnitude to the first code point plus t.
@@ -68,13 +70,7 @@ namespace quantize::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
 using namespace codebook;
-
-using FloatTag = hn::CappedTag<float, max_lanes>;
-using IntTag = hn::RebindToSigned<FloatTag>;
-using Floats = hn::Vec<FloatTag>;
-using Ints = hn::Vec<IntTag>;
 
 /// Index of the code point nearest to `scaled`; NaN has the last one.
 HWY_INLINE Ints nearest_point(Floats scaled) {
@@ -91,9 +87,6 @@ HWY_INLINE Ints nearest_point(Floats scaled) {
 /// The entries of a 16-byte table as floats.
 HWY_INLINE Floats look_up(const std::array<std::int8_t, 16>& table, Ints index) {
     const FloatTag df;
-#if HWY_TARGET == HWY_SCALAR
-    return hn::Set(df, static_cast<float>(table[static_cast<std::size_t>(hn::GetLane(index))]));
-#else
     const IntTag di;
     const hn::Repartition<std::int8_t, IntTag> db;
     // Only the top byte selects; the others have their high bit set, which reads as zero.
@@ -101,7 +94,6 @@ HWY_INLINE Floats look_up(const std::array<std::int8_t, 16>& table, Ints index) 
     const auto bytes =
         hn::TableLookupBytesOr0(hn::LoadDup128(db, table.data()), hn::BitCast(db, selector));
     return hn::ConvertTo(df, hn::ShiftRight<24>(hn::BitCast(di, bytes)));
-#endif
 }
 
 /// As many blocks as there are lanes, transposed: entry j of lane l is value j of block l.
@@ -117,32 +109,34 @@ struct Tile {
     HWY_ALIGN float mean[max_lanes];
 };
 
-/// Copies blocks first .. first + lanes - 1 into the tile; lanes past the last block hold zeros.
+/// Copies blocks first .. first + lanes - 1 into the tile; lanes past the last block repeat it.
 HWY_INLINE void load_tile(const float* values, std::size_t first, std::size_t blocks,
                           const CodebookWeights& weights, Tile& tile) {
     const FloatTag df;
     const std::size_t lanes = hn::Lanes(df);
+    const float* value_rows[max_lanes];
+    const float* importance_rows[max_lanes];
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const std::size_t at = first + lane;
-        const bool filled = at < blocks;
-        for (std::size_t j = 0; j < block; ++j) {
-            tile.value[j * lanes + lane] = filled ? values[at * block + j] : 0.0f;
-        }
+        const std::size_t at = HWY_MIN(first + lane, blocks - 1);
+        value_rows[lane] = values + at * block;
         if (weights.importance == nullptr) continue;
-        tile.mean[lane] = filled ? weights.means[at / weights.blocks_per_mean] : 0.0f;
-        for (std::size_t j = 0; j < block; ++j) {
-            tile.weight[j * lanes + lane] = filled ? weights.importance[at * block + j] : 0.0f;
-        }
+        importance_rows[lane] = weights.importance + at * block;
+        tile.mean[lane] = weights.means[at / weights.blocks_per_mean];
     }
-    const Floats mean = hn::Load(df, tile.mean);
-    for (std::size_t j = 0; j < block; ++j) {
-        const Floats x = hn::Load(df, tile.value + j * lanes);
-        Floats weight = hn::Mul(x, x);
-        if (weights.importance != nullptr) {
-            weight =
-                hn::Mul(hn::Load(df, tile.weight + j * lanes), hn::Sqrt(hn::Add(mean, weight)));
+    transpose_to_tile(value_rows, lanes, block, tile.value);
+    if (weights.importance == nullptr) {
+        for (std::size_t at = 0; at < block * lanes; at += lanes) {
+            const Floats x = hn::Load(df, tile.value + at);
+            hn::Store(hn::Mul(x, x), df, tile.weight + at);
         }
-        hn::Store(weight, df, tile.weight + j * lanes);
+        return;
+    }
+    transpose_to_tile(importance_rows, lanes, block, tile.weight);
+    const Floats mean = hn::Load(df, tile.mean);
+    for (std::size_t at = 0; at < block * lanes; at += lanes) {
+        const Floats x = hn::Load(df, tile.value + at);
+        const Floats root = hn::Sqrt(hn::Add(mean, hn::Mul(x, x)));
+        hn::Store(hn::Mul(hn::Load(df, tile.weight + at), root), df, tile.weight + at);
     }
 }
 
@@ -181,49 +175,41 @@ HWY_INLINE void prepare_terms(Tile& tile, Floats first, Floats last) {
     }
 }
 
-/// The sums of one trial: weight * point * value and weight * point^2.
-struct Sums {
-    Floats product, square;
-};
-
-HWY_INLINE void add_term(Floats inverse, Floats x, Floats threshold, const Tile& tile,
-                         std::size_t at, Sums& sums) {
+/// Adds a value's terms to the two sums of one trial: weight * point * value and weight * point^2.
+HWY_INLINE void add_terms(Floats inverse, Floats x, Floats threshold, const Tile& tile,
+                          std::size_t at, Floats& product, Floats& square) {
     const FloatTag df;
     const auto below = hn::Lt(hn::Mul(inverse, x), threshold);
-    sums.product = hn::Add(sums.product, hn::IfThenElse(below, hn::Load(df, tile.product_low + at),
-                                                        hn::Load(df, tile.product_high + at)));
-    sums.square = hn::Add(sums.square, hn::IfThenElse(below, hn::Load(df, tile.square_low + at),
-                                                      hn::Load(df, tile.square_high + at)));
+    product = hn::Add(product, hn::IfThenElse(below, hn::Load(df, tile.product_low + at),
+                                              hn::Load(df, tile.product_high + at)));
+    square = hn::Add(square, hn::IfThenElse(below, hn::Load(df, tile.square_low + at),
+                                            hn::Load(df, tile.square_high + at)));
 }
 
 /// The trial before the sweep, which needs a look-up of its own.
-HWY_INLINE Sums first_sums(const Tile& tile, Floats inverse) {
+HWY_INLINE void try_first(const Tile& tile, Floats inverse, Floats& scale, Floats& merit) {
     const FloatTag df;
     const std::size_t lanes = hn::Lanes(df);
-    Sums sums{hn::Zero(df), hn::Zero(df)};
+    Floats product = hn::Zero(df), square = hn::Zero(df);
     for (std::size_t at = 0; at < block * lanes; at += lanes) {
         const Floats x = hn::Load(df, tile.value + at);
         const Floats point = look_up(lower_points, nearest_point(hn::Mul(inverse, x)));
         const Floats weighted = hn::Mul(hn::Load(df, tile.weight + at), point);
-        sums.product = hn::Add(sums.product, hn::Mul(weighted, x));
-        sums.square = hn::Add(sums.square, hn::Mul(weighted, point));
+        product = hn::Add(product, hn::Mul(weighted, x));
+        square = hn::Add(square, hn::Mul(weighted, point));
     }
-    return sums;
+    scale = hn::IfThenElse(hn::Gt(square, hn::Zero(df)), hn::Div(product, square), hn::Zero(df));
+    merit = hn::Mul(scale, product);
 }
 
-/// The best scale so far and its merit, per lane.
-struct Best {
-    Floats scale, merit;
-};
-
-HWY_INLINE void keep_better(const Sums& sums, Best& best) {
+/// Takes the scale that these sums give where it beats the best so far.
+HWY_INLINE void keep_better(Floats product, Floats square, Floats& scale, Floats& merit) {
     const FloatTag df;
-    const auto better =
-        hn::And(hn::Gt(sums.square, hn::Zero(df)),
-                hn::Gt(hn::Mul(sums.product, sums.product), hn::Mul(best.merit, sums.square)));
-    const Floats scale = hn::Div(sums.product, sums.square);
-    best.scale = hn::IfThenElse(better, scale, best.scale);
-    best.merit = hn::IfThenElse(better, hn::Mul(scale, sums.product), best.merit);
+    const auto better = hn::And(hn::Gt(square, hn::Zero(df)),
+                                hn::Gt(hn::Mul(product, product), hn::Mul(merit, square)));
+    const Floats candidate = hn::Div(product, square);
+    scale = hn::IfThenElse(better, candidate, scale);
+    merit = hn::IfThenElse(better, hn::Mul(candidate, product), merit);
 }
 
 HWY_INLINE Floats trial_inverse(int trial, Floats peak) {
@@ -231,7 +217,7 @@ HWY_INLINE Floats trial_inverse(int trial, Floats peak) {
 }
 
 /// Five trials at a time: independent sums enough to hide the latency of the additions.
-HWY_INLINE void try_five(const Tile& tile, int trial, Floats peak, Best& best) {
+HWY_INLINE void try_five(const Tile& tile, int trial, Floats peak, Floats& scale, Floats& merit) {
     const FloatTag df;
     const std::size_t lanes = hn::Lanes(df);
     const Floats inverse0 = trial_inverse(trial, peak);
@@ -239,44 +225,41 @@ HWY_INLINE void try_five(const Tile& tile, int trial, Floats peak, Best& best) {
     const Floats inverse2 = trial_inverse(trial + 2, peak);
     const Floats inverse3 = trial_inverse(trial + 3, peak);
     const Floats inverse4 = trial_inverse(trial + 4, peak);
-    const Sums none{hn::Zero(df), hn::Zero(df)};
-    Sums sums0 = none, sums1 = none, sums2 = none, sums3 = none, sums4 = none;
+    const Floats zero = hn::Zero(df);
+    Floats product0 = zero, product1 = zero, product2 = zero, product3 = zero, product4 = zero;
+    Floats square0 = zero, square1 = zero, square2 = zero, square3 = zero, square4 = zero;
     for (std::size_t at = 0; at < block * lanes; at += lanes) {
         const Floats x = hn::Load(df, tile.value + at);
         const Floats threshold = hn::Load(df, tile.threshold + at);
-        add_term(inverse0, x, threshold, tile, at, sums0);
-        add_term(inverse1, x, threshold, tile, at, sums1);
-        add_term(inverse2, x, threshold, tile, at, sums2);
-        add_term(inverse3, x, threshold, tile, at, sums3);
-        add_term(inverse4, x, threshold, tile, at, sums4);
+        add_terms(inverse0, x, threshold, tile, at, product0, square0);
+        add_terms(inverse1, x, threshold, tile, at, product1, square1);
+        add_terms(inverse2, x, threshold, tile, at, product2, square2);
+        add_terms(inverse3, x, threshold, tile, at, product3, square3);
+        add_terms(inverse4, x, threshold, tile, at, product4, square4);
     }
-    keep_better(sums0, best);
-    keep_better(sums1, best);
-    keep_better(sums2, best);
-    keep_better(sums3, best);
-    keep_better(sums4, best);
+    keep_better(product0, square0, scale, merit);
+    keep_better(product1, square1, scale, merit);
+    keep_better(product2, square2, scale, merit);
+    keep_better(product3, square3, scale, merit);
+    keep_better(product4, square4, scale, merit);
 }
 
 HWY_INLINE Floats fit_tile(Tile& tile) {
     const FloatTag df;
-    Floats peak, magnitude;
+    Floats peak, magnitude, scale, merit;
     find_peak(tile, peak, magnitude);
     const auto empty = hn::Lt(magnitude, hn::Set(df, smallest_maximum));
 
     const Floats first_scale =
         hn::Div(hn::Neg(peak), hn::Set(df, static_cast<float>(codebook_points[0])));
-    const Sums sums = first_sums(tile, hn::Div(hn::Set(df, 1.0f), first_scale));
-    Best best;
-    best.scale = hn::IfThenElse(hn::Gt(sums.square, hn::Zero(df)),
-                                hn::Div(sums.product, sums.square), hn::Zero(df));
-    best.merit = hn::Mul(best.scale, sums.product);
+    try_first(tile, hn::Div(hn::Set(df, 1.0f), first_scale), scale, merit);
 
     prepare_terms(tile, trial_inverse(first_trial, peak), trial_inverse(last_trial, peak));
     static_assert((last_trial - first_trial + 1) % 5 == 0);
     for (int trial = first_trial; trial <= last_trial; trial += 5) {
-        try_five(tile, trial, peak, best);
+        try_five(tile, trial, peak, scale, merit);
     }
-    return hn::IfThenElse(empty, hn::Zero(df), best.scale);
+    return hn::IfThenElse(empty, hn::Zero(df), scale);
 }
 
 void fit(const float* values, std::size_t blocks, const CodebookWeights& weights, float* scales) {
@@ -339,31 +322,6 @@ namespace quantize::kernels {
 HWY_EXPORT(fit);
 HWY_EXPORT(assign);
 HWY_EXPORT(expand);
-
-void sum_squares(const float* values, std::size_t groups, std::size_t group_elems, float* sums) {
-    // Eight groups side by side keep the adders busy: each sum must wait for its own additions.
-    constexpr std::size_t side_by_side = 8;
-    for (std::size_t first = 0; first < groups; first += side_by_side) {
-        const float* x = values + first * group_elems;
-        float sum[side_by_side] = {};
-        if (groups - first >= side_by_side) {
-            for (std::size_t j = 0; j < group_elems; ++j) {
-                for (std::size_t g = 0; g < side_by_side; ++g) {
-                    sum[g] += x[g * group_elems + j] * x[g * group_elems + j];
-                }
-            }
-            for (std::size_t g = 0; g < side_by_side; ++g)
-                sums[first + g] = sum[g];
-        } else {
-            for (std::size_t g = 0; g < groups - first; ++g) {
-                for (std::size_t j = 0; j < group_elems; ++j) {
-                    sum[g] += x[g * group_elems + j] * x[g * group_elems + j];
-                }
-                sums[first + g] = sum[g];
-            }
-        }
-    }
-}
 
 void fit_codebook(const float* values, std::size_t blocks, const CodebookWeights& weights,
                   float* scales) {

@@ -25,9 +25,6 @@ struct CodebookWeights {
     std::size_t blocks_per_mean = 1;
 };
 
-/// sums[g] = the squares of the g-th `group_elems` values, added in order.
-void sum_squares(const float* values, std::size_t groups, std::size_t group_elems, float* sums);
-
 /// For each of `blocks` consecutive blocks of 32 values, the scale that fits it best: first the
 /// one that takes the value of largest magnitude to the first code point, then fifteen around
 /// it, each refined by least squares. 0 for a block without a value of at least 1e-15.
