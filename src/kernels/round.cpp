@@ -246,7 +246,10 @@ HWY_INLINE void range_blocks(const float* HWY_RESTRICT values, std::int64_t bloc
                      [&](int i) HWY_ATTR { return hn::Load(d, group.lowest + i); });
         store_scales(count, scales + first, [&](int i) HWY_ATTR {
             const Floats low = hn::Load(d, group.lowest + i);
-            const Floats range = hn::Sub(hn::Load(d, group.extreme + i), low);
+            // Adding zero takes the sign off: in a block of zeros the reference takes the same one
+            // for both ends, while the highest here may be one of the other sign.
+            const Floats range =
+                hn::Add(hn::Sub(hn::Load(d, group.extreme + i), low), hn::Zero(d));
             const Floats scale = hn::Div(range, hn::Set(d, static_cast<float>(top)));
             const Floats inverse = invert(scale);
             // Where the range or the inverse overflows, the reference converts infinities and NaN
