@@ -36,14 +36,6 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-std::string upper(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](char c) {
-        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    });
-    return out;
-}
-
 std::string nearest(const std::vector<std::string>& names) {
     std::string list;
     for (const std::string& name : names)
@@ -207,17 +199,9 @@ unsigned parse_thread_count(std::string_view text) {
 
 std::filesystem::path default_output(const std::filesystem::path& input, std::string_view recipe,
                                      bool keep_split) {
-    // The name is the one that was asked for, an alias included; a number stands for the name
-    // that comes first in the reference's list, which for these three is the alias.
-    std::string name = upper(recipe);
     const Recipe& known = parse_recipe_option(recipe);
-    if (name.find_first_not_of("0123456789") == std::string::npos) {
-        name = known.name;
-        for (const std::string_view alias : {"Q3_K", "Q4_K", "Q5_K"}) {
-            if (name == std::string(alias) + "_M") name = alias;
-        }
-    }
-    return input.parent_path() / ("ggml-model-" + name + (keep_split ? "" : ".gguf"));
+    return input.parent_path() /
+           ("ggml-model-" + std::string(known.name) + (keep_split ? "" : ".gguf"));
 }
 
 }  // namespace quantize

@@ -1,0 +1,180 @@
+// Works through a chunk tile by tile, so that the binary32 values stay in a cache.
+#include "pipeline/convert.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <string>
+
+#include "kernels/rows.h"
+#include "quantize/error.h"
+
+namespace quantize::pipeline {
+namespace {
+
+/// 64 KiB of binary32.
+constexpr std::uint64_t tile_elems = std::uint64_t{1} << 14;
+
+/// Values up to here have a scale that fits binary16 in every type; larger ones are looked at
+/// again once encoded.
+constexpr float always_fits = 65504.0f;
+/// A block whose values came out smaller than their largest by this factor was lost, not rounded:
+/// the coarsest types represent a block by its mean, over at most 256 values.
+constexpr float lost_factor = 1.0f / 1024;
+
+std::string place(const gguf::TensorInfo& info, std::uint64_t elem) {
+    const std::uint64_t cols = std::max<std::uint64_t>(info.shape[0], 1);
+    return "row " + std::to_string(elem / cols) + ", column " + std::to_string(elem % cols);
+}
+
+[[noreturn]] void throw_not_finite(const gguf::TensorInfo& info, std::uint64_t elem, float value) {
+    throw Error(std::string("has the value ") +
+                (std::isnan(value) ? "NaN" : (value > 0 ? "infinity" : "-infinity")) + " at " +
+                place(info, elem) + "; the file is damaged, convert or download it again");
+}
+
+[[noreturn]] void throw_too_large(const gguf::TensorInfo& info, TensorType to, std::uint64_t elem) {
+    throw Error("has values near " + place(info, elem) + " that are too large for " +
+                std::string(type_name(to)) + "; choose another type, such as BF16 or F32");
+}
+
+/// Encodes a tile that may start and end within rows and reach over several matrices.
+void encode_weighted(const Conversion& conversion, const Format& format, std::uint64_t first_elem,
+                     std::span<const float> values, std::byte* blocks) {
+    const std::uint64_t cols = conversion.info->shape[0];
+    const std::uint64_t matrix_rows = conversion.info->shape[1];
+    std::uint64_t done = 0;
+    while (done < values.size()) {
+        const std::uint64_t elem = first_elem + done;
+        const std::uint64_t row = elem / cols;
+        const std::uint64_t col = elem % cols;
+        const float* weights = conversion.weights + row / matrix_rows * cols + col;
+        const std::uint64_t left = values.size() - done;
+        const std::uint64_t rows =
+            col == 0 ? std::min(left / cols, matrix_rows - row % matrix_rows) : 0;
+        const std::uint64_t count = rows > 0 ? rows * cols : std::min(left, cols - col);
+        const auto call_rows = static_cast<std::int64_t>(std::max<std::uint64_t>(rows, 1));
+        format.encode(values.data() + done, call_rows, static_cast<std::int64_t>(count) / call_rows,
+                      weights, blocks + bytes_of(format.type, done));
+        done += count;
+    }
+}
+
+float largest_magnitude(std::span<const float> values) {
+    // Magnitudes of finite values order as the integers that their bits are.
+    std::int32_t largest = 0;
+    for (const float value : values) {
+        largest = std::max(largest, std::bit_cast<std::int32_t>(value) & INT32_MAX);
+    }
+    return std::bit_cast<float>(largest);
+}
+
+/// Finite values that no scale of the type can represent must not pass for zeros.
+void check_magnitudes(const Conversion& conversion, const Format& format, std::uint64_t first_elem,
+                      std::span<const float> values, const std::byte* blocks, Scratch& scratch) {
+    const bool never_large = conversion.info->type == TensorType::F16;
+    const bool checked_exactly = type_info(format.type).type_class == TypeClass::real;
+    if (never_large || checked_exactly || largest_magnitude(values) <= always_fits) return;
+    const std::size_t block = type_info(format.type).block_elems;
+    const std::span<float> decoded = scratch.decoded.take(values.size());
+    format.decode(blocks, static_cast<std::int64_t>(values.size()), decoded.data());
+    for (std::size_t at = 0; at < values.size(); at += block) {
+        const float wanted = largest_magnitude(values.subspan(at, block));
+        const float got = largest_magnitude(decoded.subspan(at, block));
+        if (wanted > always_fits && !(got >= wanted * lost_factor)) {
+            throw_too_large(*conversion.info, format.type, first_elem + at);
+        }
+    }
+}
+
+void convert_tile(const Conversion& conversion, std::uint64_t first_elem,
+                  std::span<const std::byte> source, std::span<std::byte> target,
+                  std::span<float> values, Scratch& scratch) {
+    const Format& format = *find_format(conversion.to);
+    decode_checked(*conversion.info, first_elem, source, values);
+    if (conversion.weights == nullptr) {
+        format.encode(values.data(), 1, static_cast<std::int64_t>(values.size()), nullptr,
+                      target.data());
+    } else {
+        encode_weighted(conversion, format, first_elem, values, target.data());
+    }
+    const std::uint64_t block = type_info(conversion.to).block_elems;
+    const std::int64_t bad =
+        format.find_bad_block(target.data(), static_cast<std::int64_t>(values.size() / block));
+    if (bad >= 0) {
+        throw_too_large(*conversion.info, conversion.to,
+                        first_elem + static_cast<std::uint64_t>(bad) * block);
+    }
+    check_magnitudes(conversion, format, first_elem, values, target.data(), scratch);
+}
+
+}  // namespace
+
+std::uint64_t bytes_of(TensorType type, std::uint64_t elems) {
+    return row_bytes(type, elems);
+}
+
+Divisible divisible(const gguf::TensorInfo& info, TensorType to, bool weighted) {
+    Divisible result;
+    result.elems = info.elems();
+    result.cols = std::max<std::uint64_t>(info.shape[0], 1);
+    // Blocks are powers of two, so the larger is a multiple of the smaller.
+    result.unit = std::max(type_info(info.type).block_elems, type_info(to).block_elems);
+    const Format* format = find_format(to);
+    result.whole_rows = info.type != to && weighted && format != nullptr && format->couples_row;
+    return result;
+}
+
+void check_blocks(const gguf::TensorInfo& info, std::uint64_t first_elem,
+                  std::span<const std::byte> blocks) {
+    const Format* format = find_format(info.type);
+    if (format == nullptr) return;
+    const TypeInfo& type = type_info(info.type);
+    const std::int64_t bad = format->find_bad_block(
+        blocks.data(), static_cast<std::int64_t>(blocks.size() / type.block_bytes));
+    if (bad < 0) return;
+    const std::uint64_t elem = first_elem + static_cast<std::uint64_t>(bad) * type.block_elems;
+    if (type.type_class == TypeClass::real) {
+        float value = 0;
+        format->decode(blocks.data() + static_cast<std::size_t>(bad) * type.block_bytes, 1, &value);
+        throw_not_finite(info, elem, value);
+    }
+    throw Error("has a block whose scale is infinite or NaN at " + place(info, elem) +
+                "; the file is damaged, convert or download it again");
+}
+
+void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,
+                    std::span<const std::byte> blocks, std::span<float> values) {
+    const Format& format = *find_format(info.type);
+    const auto count = static_cast<std::int64_t>(values.size());
+    format.decode(blocks.data(), count, values.data());
+    const std::int64_t bad = kernels::find_non_finite(values.data(), count);
+    if (bad >= 0) {
+        throw_not_finite(info, first_elem + static_cast<std::uint64_t>(bad),
+                         values[static_cast<std::size_t>(bad)]);
+    }
+}
+
+void convert(const Conversion& conversion, const Chunk& chunk, std::span<const std::byte> source,
+             std::span<std::byte> target, Scratch& scratch) {
+    const gguf::TensorInfo& info = *conversion.info;
+    if (!conversion.converts()) {
+        check_blocks(info, chunk.begin, source);
+        return;
+    }
+    if (type_info(info.type).type_class == TypeClass::quantized) {
+        check_blocks(info, chunk.begin, source);
+    }
+    const std::uint64_t step =
+        piece_elems(divisible(info, conversion.to, conversion.weights != nullptr), tile_elems);
+    const std::span<float> values = scratch.values.take(std::min(step, chunk.elems()));
+    for (std::uint64_t done = 0; done < chunk.elems(); done += step) {
+        const std::uint64_t count = std::min(step, chunk.elems() - done);
+        convert_tile(conversion, chunk.begin + done,
+                     source.subspan(bytes_of(info.type, done), bytes_of(info.type, count)),
+                     target.subspan(bytes_of(conversion.to, done), bytes_of(conversion.to, count)),
+                     values.first(count), scratch);
+    }
+}
+
+}  // namespace quantize::pipeline
