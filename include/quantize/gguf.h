@@ -145,8 +145,10 @@ struct Document {
 /// they are written: a boolean is 0 or 1, and general.alignment is a u32.
 /// Throws Error that names what is wrong, the key or tensor, and the byte offset.
 /// When the header goes on beyond `file_start` (which is shorter than the file), returns nothing
-/// and the caller comes back with more of the file.
-std::optional<Document> parse(std::span<const std::byte> file_start, std::uint64_t file_size);
+/// and the caller comes back with more of the file: at least `*least_bytes`, when that is asked
+/// for.
+std::optional<Document> parse(std::span<const std::byte> file_start, std::uint64_t file_size,
+                              std::uint64_t* least_bytes = nullptr);
 
 /// Lays the tensors out in order, each at the next multiple of the alignment: sets every
 /// tensor's offset, data_offset, and returns the size of the whole file (last tensor padded).

@@ -17,8 +17,10 @@
 namespace quantize::gguf {
 namespace {
 
-/// Thrown by the reader, caught by parse(): the header goes on beyond the bytes at hand.
-struct NeedsMore {};
+/// Thrown by the reader, caught by parse(): the header goes on at least up to `end`.
+struct NeedsMore {
+    std::uint64_t end;
+};
 
 std::string key_item(std::string_view key) {
     return "key '" + printable(key) + "'";
@@ -51,7 +53,7 @@ class HeaderReader {
             fail("the header is too large: more than " + std::to_string(max_header_bytes >> 20) +
                  " MiB of metadata; the file is probably damaged");
         }
-        if (end > bytes_.size()) throw NeedsMore{};
+        if (end > bytes_.size()) throw NeedsMore{end};
         const auto taken =
             bytes_.subspan(static_cast<std::size_t>(at_), static_cast<std::size_t>(count));
         at_ = end;
@@ -74,6 +76,9 @@ class HeaderReader {
         return {reinterpret_cast<const char*>(text.data()), text.size()};
     }
 
+    /// Back to a place that was passed.
+    void rewind(std::uint64_t position) { at_ = position; }
+
     /// The bytes from `start` up to here.
     std::string_view since(std::uint64_t start) const {
         return {reinterpret_cast<const char*>(bytes_.data()) + start,
@@ -86,12 +91,6 @@ class HeaderReader {
     std::uint64_t at_ = 0;
 };
 
-/// A run of booleans in a value, one of which is stored as something other than 0 or 1.
-struct OddBooleans {
-    std::uint64_t start;
-    std::uint64_t count;
-};
-
 /// Walks over one value and checks it on the way.
 class ValueWalker {
  public:
@@ -102,12 +101,13 @@ class ValueWalker {
         const ValueType type = checked_type(type_number);
         walk(type, 0);
         std::string encoded(reader_.since(start));
-        // Any byte but 0 is true; ggml writes it back as 1.
-        for (const OddBooleans& odd : odd_booleans_) {
-            for (std::uint64_t i = 0; i < odd.count; ++i) {
-                char& stored = encoded[static_cast<std::size_t>(odd.start - start + i)];
-                stored = stored != 0 ? 1 : 0;
-            }
+        if (has_odd_booleans_) {
+            // Any byte but 0 is true; ggml writes it back as 1. Once more over the value, now with
+            // the copy at hand.
+            copy_ = &encoded;
+            copy_start_ = start;
+            reader_.rewind(start);
+            walk(type, 0);
         }
         return {type, std::move(encoded)};
     }
@@ -160,11 +160,19 @@ class ValueWalker {
         const auto taken = reader_.take(count * *fixed_size(type));
         if (type != ValueType::boolean) return;
         const auto is_odd = [](std::byte stored) { return stored > std::byte{1}; };
-        if (std::ranges::any_of(taken, is_odd)) odd_booleans_.push_back({start, count});
+        if (std::ranges::none_of(taken, is_odd)) return;
+        has_odd_booleans_ = true;
+        if (copy_ == nullptr) return;
+        const auto at = static_cast<std::size_t>(start - copy_start_);
+        for (char& stored : std::span(*copy_).subspan(at, taken.size())) {
+            stored = stored != 0 ? 1 : 0;
+        }
     }
 
     HeaderReader& reader_;
-    std::vector<OddBooleans> odd_booleans_;
+    bool has_odd_booleans_ = false;
+    std::string* copy_ = nullptr;  ///< where odd booleans are put right; null on the first walk
+    std::uint64_t copy_start_ = 0;
 };
 
 void check_magic(HeaderReader& reader, std::span<const std::byte> file_start) {
@@ -325,7 +333,8 @@ void check_data(const Document& document, std::uint64_t file_size) {
 
 }  // namespace
 
-std::optional<Document> parse(std::span<const std::byte> file_start, std::uint64_t file_size) {
+std::optional<Document> parse(std::span<const std::byte> file_start, std::uint64_t file_size,
+                              std::uint64_t* least_bytes) {
     // More bytes than the file has would let the header run beyond its end.
     if (file_start.size() > file_size) {
         file_start = file_start.first(static_cast<std::size_t>(file_size));
@@ -341,7 +350,8 @@ std::optional<Document> parse(std::span<const std::byte> file_start, std::uint64
         read_metadata(reader, document, key_count);
         read_alignment(reader, document);
         read_tensors(reader, document, tensor_count);
-    } catch (const NeedsMore&) {
+    } catch (const NeedsMore& needs) {
+        if (least_bytes != nullptr) *least_bytes = needs.end;
         return std::nullopt;
     }
     // No overflow: the header's length is bounded. Without tensors there need be no padding.

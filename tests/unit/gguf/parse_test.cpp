@@ -165,6 +165,14 @@ TEST_CASE("any beginning of a sound file asks for more or is enough") {
         const auto document = parse(as_bytes(std::string_view(file).substr(0, bytes)), file.size());
         CHECK(document.has_value() == (bytes >= header));
     }
+    // As a caller reads: never more than asked for, and never in vain.
+    std::uint64_t bytes = 1;
+    std::uint64_t wanted = 0;
+    while (!parse(as_bytes(std::string_view(file).substr(0, bytes)), file.size(), &wanted)) {
+        REQUIRE(wanted > bytes);
+        bytes = wanted;
+    }
+    CHECK(bytes == header);
 }
 
 TEST_CASE("a file that ends at any byte is an error that says so") {
