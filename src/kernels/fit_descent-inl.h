@@ -67,6 +67,9 @@ HWY_INLINE void move_level(const float* HWY_RESTRICT values, const float* HWY_RE
     if constexpr (policy.checks_before) moves = hn::And(moves, hn::Gt(others_ll, zero));
     const Floats wanted = clamped_level<policy>(hn::Div(hn::Mul(x, others_ll), others_xl), bounds);
     moves = hn::And(moves, hn::Ne(wanted, level));
+    // In later rounds hardly any level moves: then the sums do not change, and the next value's
+    // work need not wait for this one's.
+    if (hn::AllFalse(d, moves)) return;
     const Floats new_xl = hn::Add(others_xl, hn::Mul(wx, wanted));
     const Floats new_ll = hn::Add(others_ll, hn::Mul(hn::Mul(w, wanted), wanted));
     if constexpr (policy.checks_after) moves = hn::And(moves, hn::Gt(new_ll, zero));
@@ -106,16 +109,25 @@ HWY_INLINE void store_scale(Floats sum_xl, Floats sum_ll, const float* holds_som
     hn::Store(hn::IfThenElseZero(fits, hn::Div(sum_xl, sum_ll)), d, scale + column);
 }
 
-/// Levels of both vectors' problems to bytes, problem after problem; `holds_something` are flags
-/// per column, zero for problems whose levels are all zero.
-HWY_INLINE void store_levels(const Tile& tile, const float* levels, float offset,
+/// The tile's levels to bytes, problem after problem, with `offset` added; zeros for the problems
+/// that have a zero in holds_something.
+HWY_INLINE void store_levels(const Tile& tile, const float* levels, int offset,
                              const float* holds_something, std::int64_t used, std::uint8_t* out) {
-    for (std::int64_t c = 0; c < used; ++c) {
-        for (std::size_t i = 0; i < tile.size; ++i) {
-            const float level = levels[i * tile.columns + static_cast<std::size_t>(c)] + offset;
-            *out++ = holds_something[c] != 0 ? static_cast<std::uint8_t>(level) : 0;
-        }
+    const FloatTag d;
+    const IntTag di;
+    const hn::Rebind<std::uint8_t, FloatTag> d8;
+    const std::size_t total = tile.columns * tile.size;
+    HWY_ALIGN float rows[max_problem_size * max_columns];
+    HWY_ALIGN std::uint8_t bytes[max_problem_size * max_columns];
+    transpose_from_tile(levels, tile.columns, tile.size, rows);
+    for (std::size_t at = 0; at < total; at += hn::Lanes(d)) {
+        const Ints level = hn::ConvertTo(di, hn::Load(d, rows + at));
+        hn::StoreU(hn::DemoteTo(d8, hn::Add(level, hn::Set(di, offset))), d8, bytes + at);
     }
+    for (std::int64_t c = 0; c < used; ++c) {
+        if (holds_something[c] == 0) std::fill_n(bytes + c * tile.size, tile.size, std::uint8_t{0});
+    }
+    std::copy_n(bytes, static_cast<std::size_t>(used) * tile.size, out);
 }
 
 }  // namespace quantize::kernels::HWY_NAMESPACE

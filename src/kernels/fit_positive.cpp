@@ -103,8 +103,7 @@ void fit_positive_lanes(const PositiveSpec& spec, const Problems& problems, floa
         store_scale(xl0, ll0, holds_something, 0, scales);
         store_scale(xl1, ll1, holds_something, lanes, scales);
         store_results(scales, used, scale + first);
-        store_levels(tile, levels, 0.0f, holds_something, used,
-                     level_bytes + first * problems.size);
+        store_levels(tile, levels, 0, holds_something, used, level_bytes + first * problems.size);
     }
 }
 

@@ -62,7 +62,7 @@ void fit_symmetric_descent_lanes(int highest_count, const Problems& problems, fl
         store_scale(xl0, ll0, holds_something, 0, scales);
         store_scale(xl1, ll1, holds_something, lanes, scales);
         store_results(scales, used, scale + first);
-        store_levels(tile, levels, static_cast<float>(highest_count), holds_something, used,
+        store_levels(tile, levels, highest_count, holds_something, used,
                      level_bytes + first * problems.size);
     }
 }

@@ -67,30 +67,44 @@ HWY_INLINE Floats select_larger(Floats a, Floats b) {
     return hn::IfThenElse(hn::Gt(a, b), a, b);
 }
 
+/// Transposes the 4 x 4 floats at `in`, rows `in_stride` apart, to rows `out_stride` apart.
+HWY_INLINE void transpose_4x4(const float* in0, const float* in1, const float* in2,
+                              const float* in3, float* HWY_RESTRICT out, std::size_t out_stride) {
+    const hn::FixedTag<float, 4> d;
+    const auto v0 = hn::LoadU(d, in0);
+    const auto v1 = hn::LoadU(d, in1);
+    const auto v2 = hn::LoadU(d, in2);
+    const auto v3 = hn::LoadU(d, in3);
+    const auto low01 = hn::InterleaveLower(d, v0, v1);
+    const auto high01 = hn::InterleaveUpper(d, v0, v1);
+    const auto low23 = hn::InterleaveLower(d, v2, v3);
+    const auto high23 = hn::InterleaveUpper(d, v2, v3);
+    hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, out);
+    hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, out + out_stride);
+    hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + 2 * out_stride);
+    hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + 3 * out_stride);
+}
+
 /// Transposes `size` values of each of `columns` problems (both multiples of four): value i of
 /// problem c goes to tile[i * columns + c].
 HWY_INLINE void transpose_to_tile(const float* const* problems, std::size_t columns,
                                   std::size_t size, float* HWY_RESTRICT tile) {
-    const hn::FixedTag<float, 4> d;
     for (std::size_t c = 0; c < columns; c += 4) {
-        const float* const p0 = problems[c];
-        const float* const p1 = problems[c + 1];
-        const float* const p2 = problems[c + 2];
-        const float* const p3 = problems[c + 3];
-        float* const out = tile + c;
+        const float* const* const p = problems + c;
         for (std::size_t i = 0; i < size; i += 4) {
-            const auto v0 = hn::LoadU(d, p0 + i);
-            const auto v1 = hn::LoadU(d, p1 + i);
-            const auto v2 = hn::LoadU(d, p2 + i);
-            const auto v3 = hn::LoadU(d, p3 + i);
-            const auto low01 = hn::InterleaveLower(d, v0, v1);
-            const auto high01 = hn::InterleaveUpper(d, v0, v1);
-            const auto low23 = hn::InterleaveLower(d, v2, v3);
-            const auto high23 = hn::InterleaveUpper(d, v2, v3);
-            hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, out + i * columns);
-            hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, out + (i + 1) * columns);
-            hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + (i + 2) * columns);
-            hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + (i + 3) * columns);
+            transpose_4x4(p[0] + i, p[1] + i, p[2] + i, p[3] + i, tile + i * columns + c, columns);
+        }
+    }
+}
+
+/// The inverse: value i of problem c comes to out[c * size + i].
+HWY_INLINE void transpose_from_tile(const float* tile, std::size_t columns, std::size_t size,
+                                    float* HWY_RESTRICT out) {
+    for (std::size_t c = 0; c < columns; c += 4) {
+        for (std::size_t i = 0; i < size; i += 4) {
+            const float* const in = tile + i * columns + c;
+            transpose_4x4(in, in + columns, in + 2 * columns, in + 3 * columns, out + c * size + i,
+                          size);
         }
     }
 }
