@@ -19,18 +19,14 @@
 #include <span>
 #include <vector>
 
+#include "kernels/lattice.h"
+
 namespace quantize::formats {
 
 /// The neighbours of a point that is not on the grid: `count` entries of Grid::neighbours and
 /// Grid::neighbour_words from `begin` on, nearest first, those at the same distance by index.
-struct NeighbourList {
-    std::uint32_t begin;
-    std::uint32_t count;
-};
-
-/// Lists are filled up with copies of their last entry to a multiple of this, so that vectors of
-/// up to this many lanes may read whole vectors. A copy never wins against the entry it copies.
-inline constexpr std::size_t neighbour_padding = 16;
+using kernels::neighbour_padding;
+using kernels::NeighbourList;
 
 struct Grid {
     unsigned dims = 0;    ///< coordinates of a point: 8 or 4
