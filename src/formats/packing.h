@@ -34,7 +34,7 @@ inline void store_u16(std::uint16_t word, std::byte* bytes) {
 
 /// 4-bit planes: byte m holds the low four bits of level m below those of level m + kBytes.
 template <int kBytes>
-inline void pack_nibbles(const std::int8_t* levels, std::byte* packed) {
+inline void pack_nibbles(const std::int8_t* __restrict levels, std::byte* __restrict packed) {
     for (int m = 0; m < kBytes; ++m) {
         const unsigned low = static_cast<std::uint8_t>(levels[m]) & 0x0Fu;
         const unsigned high = static_cast<std::uint8_t>(levels[m + kBytes]) & 0x0Fu;
@@ -43,7 +43,7 @@ inline void pack_nibbles(const std::int8_t* levels, std::byte* packed) {
 }
 
 template <int kBytes>
-inline void unpack_nibbles(const std::byte* packed, std::int8_t* levels) {
+inline void unpack_nibbles(const std::byte* __restrict packed, std::int8_t* __restrict levels) {
     for (int m = 0; m < kBytes; ++m) {
         const unsigned byte = std::to_integer<unsigned>(packed[m]);
         levels[m] = static_cast<std::int8_t>(byte & 0x0Fu);
@@ -53,7 +53,7 @@ inline void unpack_nibbles(const std::byte* packed, std::int8_t* levels) {
 
 /// 2-bit planes: byte m holds levels m, m + kBytes, m + 2 kBytes and m + 3 kBytes.
 template <int kBytes>
-inline void pack_crumbs(const std::int8_t* levels, std::byte* packed) {
+inline void pack_crumbs(const std::int8_t* __restrict levels, std::byte* __restrict packed) {
     for (int m = 0; m < kBytes; ++m) {
         unsigned byte = 0;
         for (int plane = 0; plane < 4; ++plane) {
@@ -64,7 +64,7 @@ inline void pack_crumbs(const std::int8_t* levels, std::byte* packed) {
 }
 
 template <int kBytes>
-inline void unpack_crumbs(const std::byte* packed, std::int8_t* levels) {
+inline void unpack_crumbs(const std::byte* __restrict packed, std::int8_t* __restrict levels) {
     for (int plane = 0; plane < 4; ++plane) {
         for (int m = 0; m < kBytes; ++m) {
             const unsigned byte = std::to_integer<unsigned>(packed[m]);
@@ -75,7 +75,8 @@ inline void unpack_crumbs(const std::byte* packed, std::int8_t* levels) {
 
 /// 2-bit levels, adjacent: byte m holds levels 4 m to 4 m + 3. kBytes is even.
 template <int kBytes>
-inline void pack_adjacent_crumbs(const std::int8_t* levels, std::byte* packed) {
+inline void pack_adjacent_crumbs(const std::int8_t* __restrict levels,
+                                 std::byte* __restrict packed) {
     static_assert(kBytes % 2 == 0);
     for (int m = 0; m < kBytes; m += 2) {
         const std::uint64_t spread = load_u64(levels + 4 * m) & 0x0303030303030303u;
@@ -86,7 +87,8 @@ inline void pack_adjacent_crumbs(const std::int8_t* levels, std::byte* packed) {
 }
 
 template <int kBytes>
-inline void unpack_adjacent_crumbs(const std::byte* packed, std::int8_t* levels) {
+inline void unpack_adjacent_crumbs(const std::byte* __restrict packed,
+                                   std::int8_t* __restrict levels) {
     static_assert(kBytes % 2 == 0);
     for (int m = 0; m < kBytes; m += 2) {
         const std::uint64_t joined = std::to_integer<std::uint64_t>(packed[m]) |
@@ -98,7 +100,7 @@ inline void unpack_adjacent_crumbs(const std::byte* packed, std::int8_t* levels)
 
 /// Single bits, adjacent: bit m of byte i is bit kBit of level 8 i + m.
 template <int kBytes, int kBit>
-inline void pack_bits(const std::int8_t* levels, std::byte* packed) {
+inline void pack_bits(const std::int8_t* __restrict levels, std::byte* __restrict packed) {
     for (int i = 0; i < kBytes; ++i) {
         // The product moves the bit of byte m to bit 56 + m; nothing else reaches those.
         const std::uint64_t bits = load_u64(levels + 8 * i) >> kBit & 0x0101010101010101u;
@@ -108,7 +110,7 @@ inline void pack_bits(const std::int8_t* levels, std::byte* packed) {
 
 /// Adds (by or) the bits to levels whose bit kBit is clear.
 template <int kBytes, int kBit>
-inline void unpack_bits(const std::byte* packed, std::int8_t* levels) {
+inline void unpack_bits(const std::byte* __restrict packed, std::int8_t* __restrict levels) {
     for (int i = 0; i < kBytes; ++i) {
         const std::uint64_t copies =
             std::to_integer<std::uint64_t>(packed[i]) * 0x0101010101010101u;
@@ -122,7 +124,7 @@ inline void unpack_bits(const std::byte* packed, std::int8_t* levels) {
 /// significant of byte m, level m + kBytes the next. The number, below 3^5, is stored as a fraction
 /// of 256 rounded up, so that multiplying by 3 brings one trit after the other out on top.
 template <int kBytes, int kPlanes>
-inline void pack_trits(const std::int8_t* levels, std::byte* packed) {
+inline void pack_trits(const std::int8_t* __restrict levels, std::byte* __restrict packed) {
     static_assert(kPlanes <= 5);
     for (int m = 0; m < kBytes; ++m) {
         unsigned number = 0;
@@ -135,7 +137,7 @@ inline void pack_trits(const std::int8_t* levels, std::byte* packed) {
 }
 
 template <int kBytes, int kPlanes>
-inline void unpack_trits(const std::byte* packed, std::int8_t* levels) {
+inline void unpack_trits(const std::byte* __restrict packed, std::int8_t* __restrict levels) {
     static_assert(kPlanes <= 5);
     for (int m = 0; m < kBytes; ++m)
         levels[m] = static_cast<std::int8_t>(packed[m]);

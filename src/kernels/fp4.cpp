@@ -17,6 +17,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/lanes-inl.h"
+#include "kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
@@ -64,21 +65,28 @@ HWY_INLINE void encode_block(const Fp4Group& group, int b, const float* HWY_REST
                              std::int8_t* HWY_RESTRICT codes) {
     const FloatTag d;
     const IntTag di;
-    const hn::Rebind<std::int8_t, IntTag> d8;
-    const Ints eight = hn::Set(di, 8);
-    for (int i = 0; i < elems; i += static_cast<int>(hn::Lanes(d))) {
+    const auto threshold = [&](int k) HWY_ATTR { return hn::Set(d, group.thresholds[k][b]); };
+    const Floats t0 = threshold(0);
+    const Floats t1 = threshold(1);
+    const Floats t2 = threshold(2);
+    const Floats t3 = threshold(3);
+    const Floats t4 = threshold(4);
+    const Floats t5 = threshold(5);
+    const Floats t6 = threshold(6);
+    store_levels(elems, codes, [&](int i) HWY_ATTR {
         const Floats value = hn::LoadU(d, x + i);
         const Floats magnitude = hn::Abs(value);
-        Ints code = hn::Zero(di);
-        for (int k = 0; k < fp4_steps; ++k) {
-            const Mask beyond = hn::Gt(magnitude, hn::Set(d, group.thresholds[k][b]));
-            code = hn::Sub(code, hn::BitCast(di, hn::VecFromMask(d, beyond)));
-        }
-        const Mask negative = hn::Lt(value, hn::Zero(d));
-        const Ints sign = hn::And(hn::BitCast(di, hn::VecFromMask(d, negative)), eight);
-        const Ints signed_code = hn::Or(code, hn::IfThenZeroElse(hn::Eq(code, hn::Zero(di)), sign));
-        hn::StoreU(hn::DemoteTo(d8, signed_code), d8, codes + i);
-    }
+        // Minus one for each threshold that the magnitude lies beyond.
+        const auto beyond = [&](Floats t) HWY_ATTR {
+            return hn::BitCast(di, hn::VecFromMask(d, hn::Gt(magnitude, t)));
+        };
+        const Ints low = hn::Add(hn::Add(beyond(t0), beyond(t1)), beyond(t2));
+        const Ints high = hn::Add(hn::Add(beyond(t3), beyond(t4)), hn::Add(beyond(t5), beyond(t6)));
+        const Ints code = hn::Neg(hn::Add(low, high));
+        // Bit 3 is the sign, but zero has none: t0 is the first threshold.
+        const Ints negative = hn::ShiftRight<31>(hn::BitCast(di, value));
+        return hn::Or(code, hn::And(hn::And(negative, beyond(t0)), hn::Set(di, 8)));
+    });
 }
 
 /// The search as it is defined, for values that dwarf every point.

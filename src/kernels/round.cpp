@@ -16,6 +16,7 @@
 
 #include "kernels/half-inl.h"
 #include "kernels/lanes-inl.h"
+#include "kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
@@ -39,26 +40,6 @@ HWY_INLINE void for_each_group(std::int64_t blocks, const Body& body) {
     for (std::int64_t first = 0; first < blocks; first += group_blocks) {
         body(first, static_cast<int>(std::min<std::int64_t>(group_blocks, blocks - first)));
     }
-}
-
-/// Truncates to integers. Infinities and NaN give some integer, without undefined behaviour.
-HWY_INLINE Ints truncate(Floats v) {
-#if HWY_TARGET == HWY_EMU128
-    v = hn::IfThenZeroElse(hn::IsNaN(v), v);
-#endif
-    return hn::ConvertTo(IntTag(), v);
-}
-
-/// To the nearest integer, halves away from zero, for magnitudes below 2^22: the largest float
-/// below a half reaches the next integer only from a half on, because that sum rounds up.
-HWY_INLINE Ints round_half_away(Floats v) {
-    const FloatTag d;
-    return truncate(hn::Add(v, hn::CopySignToAbs(hn::Set(d, 0x1.fffffep-2f), v)));
-}
-
-HWY_INLINE void store_levels(Ints levels, std::int8_t* out) {
-    const hn::Rebind<std::int8_t, IntTag> d8;
-    hn::StoreU(hn::DemoteTo(d8, levels), d8, out);
 }
 
 /// Writes the first `count` halves of `group_blocks`, computed by `scale_at(lane offset)`.
@@ -110,7 +91,6 @@ HWY_INLINE void abs_max_blocks(const AbsMaxSpec& spec, const float* HWY_RESTRICT
                                std::uint16_t* HWY_RESTRICT scales) {
     const FloatTag d;
     const IntTag di;
-    const int lanes = static_cast<int>(hn::Lanes(d));
     for_each_group(blocks, [&](std::int64_t first, int count) HWY_ATTR {
         Group group;
         const float* x = values + first * kElems;
@@ -132,11 +112,11 @@ HWY_INLINE void abs_max_blocks(const AbsMaxSpec& spec, const float* HWY_RESTRICT
         for (int b = 0; b < count; ++b) {
             const Floats inverse = hn::Set(d, group.inverse[b]);
             const Ints offset = hn::Set(di, static_cast<std::int32_t>(group.bias[b]));
-            std::int8_t* const out = levels + (first + b) * kElems;
-            for (int i = 0; i < kElems; i += lanes) {
-                const Floats scaled = hn::Mul(hn::LoadU(d, x + b * kElems + i), inverse);
-                store_levels(hn::Add(round_half_away(scaled), offset), out + i);
-            }
+            const float* const block = x + b * kElems;
+            store_levels(kElems, levels + (first + b) * kElems, [&](int i) HWY_ATTR {
+                const Floats scaled = hn::Mul(hn::LoadU(d, block + i), inverse);
+                return hn::Add(round_half_away(scaled), offset);
+            });
         }
     });
 }
@@ -178,7 +158,6 @@ HWY_INLINE void signed_max_blocks(const float* HWY_RESTRICT values, std::int64_t
                                   std::uint16_t* HWY_RESTRICT scales) {
     constexpr int middle = 1 << (kBits - 1);
     const FloatTag d;
-    const int lanes = static_cast<int>(hn::Lanes(d));
     for_each_group(blocks, [&](std::int64_t first, int count) HWY_ATTR {
         Group group;
         const float* x = values + first * 32;
@@ -198,11 +177,11 @@ HWY_INLINE void signed_max_blocks(const float* HWY_RESTRICT values, std::int64_t
         for (int b = 0; b < count; ++b) {
             const Floats inverse = hn::Set(d, group.inverse[b]);
             const Floats bias = hn::Set(d, group.bias[b]);
-            std::int8_t* const out = levels + (first + b) * 32;
-            for (int i = 0; i < 32; i += lanes) {
-                const Floats scaled = hn::Mul(hn::LoadU(d, x + b * 32 + i), inverse);
-                store_levels(hn::Min(truncate(hn::Add(scaled, bias)), highest), out + i);
-            }
+            const float* const block = x + b * 32;
+            store_levels(32, levels + (first + b) * 32, [&](int i) HWY_ATTR {
+                const Floats scaled = hn::Mul(hn::LoadU(d, block + i), inverse);
+                return hn::Min(truncate(hn::Add(scaled, bias)), highest);
+            });
         }
     });
 }
@@ -228,7 +207,6 @@ HWY_INLINE void range_blocks(const float* HWY_RESTRICT values, std::int64_t bloc
                              std::uint16_t* HWY_RESTRICT mins) {
     constexpr int top = (1 << kBits) - 1;
     const FloatTag d;
-    const int lanes = static_cast<int>(hn::Lanes(d));
     const auto larger = [](Floats a, Floats b) HWY_ATTR { return hn::Max(a, b); };
     const auto smaller = [](Floats a, Floats b) HWY_ATTR { return hn::Min(a, b); };
     for_each_group(blocks, [&](std::int64_t first, int count) HWY_ATTR {
@@ -248,8 +226,7 @@ HWY_INLINE void range_blocks(const float* HWY_RESTRICT values, std::int64_t bloc
             const Floats low = hn::Load(d, group.lowest + i);
             // Adding zero takes the sign off: in a block of zeros the reference takes the same one
             // for both ends, while the highest here may be one of the other sign.
-            const Floats range =
-                hn::Add(hn::Sub(hn::Load(d, group.extreme + i), low), hn::Zero(d));
+            const Floats range = hn::Add(hn::Sub(hn::Load(d, group.extreme + i), low), hn::Zero(d));
             const Floats scale = hn::Div(range, hn::Set(d, static_cast<float>(top)));
             const Floats inverse = invert(scale);
             // Where the range or the inverse overflows, the reference converts infinities and NaN
@@ -264,12 +241,11 @@ HWY_INLINE void range_blocks(const float* HWY_RESTRICT values, std::int64_t bloc
         for (int b = 0; b < count; ++b) {
             const Floats inverse = hn::Set(d, group.inverse[b]);
             const Floats low = hn::Set(d, group.lowest[b]);
-            std::int8_t* const out = levels + (first + b) * 32;
-            for (int i = 0; i < 32; i += lanes) {
-                const Floats above = hn::Sub(hn::LoadU(d, x + b * 32 + i), low);
-                const Ints level = truncate(hn::Add(hn::Mul(above, inverse), half));
-                store_levels(hn::Min(level, highest), out + i);
-            }
+            const float* const block = x + b * 32;
+            store_levels(32, levels + (first + b) * 32, [&](int i) HWY_ATTR {
+                const Floats above = hn::Sub(hn::LoadU(d, block + i), low);
+                return hn::Min(truncate(hn::Add(hn::Mul(above, inverse), half)), highest);
+            });
         }
     });
 }
@@ -305,7 +281,6 @@ HWY_INLINE void sum_magnitudes(const float* HWY_RESTRICT x, int count, float* HW
 void to_sign(const float* HWY_RESTRICT values, std::int64_t blocks,
              std::int8_t* HWY_RESTRICT levels, std::uint16_t* HWY_RESTRICT scales) {
     const FloatTag d;
-    const int lanes = static_cast<int>(hn::Lanes(d));
     for_each_group(blocks, [&](std::int64_t first, int count) HWY_ATTR {
         HWY_ALIGN float sums[group_blocks];
         const float* x = values + first * 128;
@@ -314,11 +289,10 @@ void to_sign(const float* HWY_RESTRICT values, std::int64_t blocks,
             return hn::Div(hn::Load(d, sums + i), hn::Set(d, 128.0f));
         });
         const Ints one = hn::Set(IntTag(), 1);
-        for (int i = 0; i < count * 128; i += lanes) {
-            const auto positive =
-                hn::RebindMask(IntTag(), hn::Ge(hn::LoadU(d, x + i), hn::Zero(d)));
-            store_levels(hn::IfThenElseZero(positive, one), levels + first * 128 + i);
-        }
+        store_levels(count * 128, levels + first * 128, [&](int i) HWY_ATTR {
+            const Mask positive = hn::Ge(hn::LoadU(d, x + i), hn::Zero(d));
+            return hn::IfThenElseZero(hn::RebindMask(IntTag(), positive), one);
+        });
     });
 }
 

@@ -1,0 +1,71 @@
+// Floats to small integers: truncation, and levels of one byte each. Compiled once per target;
+// include it from kernels only, after foreach_target.h.
+//
+// On x86 two of Highway's operations are bypassed: its conversion mends values out of range, which
+// the callers here exclude or do not care about, and it narrows one vector at a time, each with its
+// own move across halves. Together they would make up a third of the rounding kernels' work.
+#if defined(QUANTIZE_KERNELS_NARROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef QUANTIZE_KERNELS_NARROW_INL_H_
+#undef QUANTIZE_KERNELS_NARROW_INL_H_
+#else
+#define QUANTIZE_KERNELS_NARROW_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#include "kernels/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantize::kernels::HWY_NAMESPACE {
+
+/// Truncates to integers. Values out of range and NaN give some integer, which one depends on the
+/// target.
+HWY_INLINE Ints truncate(Floats v) {
+#if HWY_TARGET == HWY_AVX2
+    return Ints{_mm256_cvttps_epi32(v.raw)};
+#elif HWY_TARGET == HWY_SSE4
+    return Ints{_mm_cvttps_epi32(v.raw)};
+#elif HWY_TARGET == HWY_EMU128
+    // Plain C++: converting a NaN would be undefined.
+    return hn::ConvertTo(IntTag(), hn::IfThenZeroElse(hn::IsNaN(v), v));
+#else
+    return hn::ConvertTo(IntTag(), v);
+#endif
+}
+
+/// To the nearest integer, halves away from zero, for magnitudes below 2^22: the largest float
+/// below a half reaches the next integer only from a half on, because that sum rounds up.
+HWY_INLINE Ints round_half_away(Floats v) {
+    const FloatTag d;
+    return truncate(hn::Add(v, hn::CopySignToAbs(hn::Set(d, 0x1.fffffep-2f), v)));
+}
+
+/// Stores the levels that `level_at(i)` gives for i, i + 1, ... (a vector of them) as bytes, for
+/// all i below `count`, a multiple of 16. Levels fit in a byte.
+template <class LevelAt>
+HWY_INLINE void store_levels(int count, std::int8_t* HWY_RESTRICT out, const LevelAt& level_at) {
+    int i = 0;
+#if HWY_TARGET == HWY_AVX2
+    const hn::Full256<std::int8_t> d8;
+    const hn::Full256<std::int16_t> d16;
+    // Packing works within halves of 128 bits: this brings the groups of four back in order.
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    for (; i + 32 <= count; i += 32) {
+        const auto low = hn::ReorderDemote2To(d16, level_at(i), level_at(i + 8));
+        const auto high = hn::ReorderDemote2To(d16, level_at(i + 16), level_at(i + 24));
+        const __m256i bytes = _mm256_packs_epi16(low.raw, high.raw);
+        hn::StoreU(hn::Vec256<std::int8_t>{_mm256_permutevar8x32_epi32(bytes, order)}, d8, out + i);
+    }
+#endif
+    const hn::Rebind<std::int8_t, IntTag> d8_part;
+    for (; i < count; i += static_cast<int>(hn::Lanes(IntTag()))) {
+        hn::StoreU(hn::DemoteTo(d8_part, level_at(i)), d8_part, out + i);
+    }
+}
+
+}  // namespace quantize::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard
