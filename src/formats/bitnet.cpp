@@ -9,6 +9,7 @@
 #include "base/float16.h"
 #include "formats/families.h"
 #include "formats/tiles.h"
+#include "kernels/bits.h"
 #include "kernels/expand.h"
 #include "kernels/round.h"
 
@@ -66,20 +67,6 @@ struct LayoutQ2_0 {
     }
 };
 
-struct LayoutQ1_0 {
-    static constexpr int elems = 128;
-    static constexpr int scale_at = 0;
-    static void pack(const std::int8_t* levels, std::byte* block) {
-        pack_bits<16, 0>(levels, block + 2);
-    }
-    static void unpack(const std::byte* block, std::int8_t* levels) {
-        std::memset(levels, 0, elems);
-        unpack_bits<16, 0>(block + 2, levels);
-        for (int i = 0; i < elems; ++i)
-            levels[i] = static_cast<std::int8_t>(2 * levels[i] - 1);
-    }
-};
-
 template <TensorType kType>
 constexpr int bytes_of = type_info(kType).block_bytes;
 
@@ -91,11 +78,7 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
         alignas(64) std::array<std::int8_t, tile_elems> levels;
         std::array<std::uint16_t, tile_elems / L::elems> scales;
         const float* const x = values + first * L::elems;
-        if constexpr (kType == TensorType::Q1_0) {
-            kernels::round_to_sign(x, count, levels.data(), scales.data());
-        } else {
-            kernels::round_by_abs_max(L::rounding, x, count, levels.data(), scales.data());
-        }
+        kernels::round_by_abs_max(L::rounding, x, count, levels.data(), scales.data());
         for (std::int64_t b = 0; b < count; ++b) {
             std::byte* const block = blocks + (first + b) * bytes_of<kType>;
             L::pack(levels.data() + b * L::elems, block);
@@ -127,11 +110,52 @@ constexpr Format format{kType,
                         decode<kType, L>,
                         find_bad_scale<bytes_of<kType>, L::scale_at>};
 
+constexpr int q1_0_elems = 128;
+constexpr int q1_0_bytes = bytes_of<TensorType::Q1_0>;
+constexpr int q1_0_tile = tile_elems / q1_0_elems;
+
+void encode_q1_0(const float* values, std::int64_t rows, std::int64_t cols, const float*,
+                 std::byte* blocks) {
+    for_each_tile<q1_0_elems>(rows * cols / q1_0_elems, [&](std::int64_t first,
+                                                            std::int64_t count) {
+        alignas(64) std::array<std::int8_t, tile_elems> levels;
+        std::array<std::uint8_t, tile_elems / 8> signs;
+        std::array<std::uint16_t, q1_0_tile> scales;
+        kernels::round_to_sign(values + first * q1_0_elems, count, levels.data(), scales.data());
+        kernels::gather_bits(levels.data(), count * q1_0_elems, 0, signs.data());
+        for (std::int64_t b = 0; b < count; ++b) {
+            std::byte* const block = blocks + (first + b) * q1_0_bytes;
+            store_u16(scales[b], block);
+            std::memcpy(block + 2, signs.data() + b * q1_0_elems / 8, q1_0_elems / 8);
+        }
+    });
+}
+
+/// A bit that is set stands for the scale, one that is not for its opposite: levels 1 and -1.
+void decode_q1_0(const std::byte* blocks, std::int64_t elems, float* values) {
+    for_each_tile<q1_0_elems>(elems / q1_0_elems, [&](std::int64_t first, std::int64_t count) {
+        alignas(64) std::array<std::int8_t, tile_elems> levels{};
+        std::array<std::uint8_t, tile_elems / 8> signs;
+        std::array<float, q1_0_tile> scales;
+        for (std::int64_t b = 0; b < count; ++b) {
+            const std::byte* const block = blocks + (first + b) * q1_0_bytes;
+            scales[b] = f16_to_f32(load_u16(block));
+            std::memcpy(signs.data() + b * q1_0_elems / 8, block + 2, q1_0_elems / 8);
+        }
+        kernels::spread_bits(signs.data(), count * q1_0_elems, 1, levels.data());
+        for (std::int8_t& level : levels)
+            level = static_cast<std::int8_t>(level - 1);
+        kernels::expand_levels(levels.data(), scales.data(), count, q1_0_elems,
+                               values + first * q1_0_elems);
+    });
+}
+
 }  // namespace
 
 const Format tq1_0 = format<TensorType::TQ1_0, LayoutTQ1_0>;
 const Format tq2_0 = format<TensorType::TQ2_0, LayoutTQ2_0>;
-const Format q1_0 = format<TensorType::Q1_0, LayoutQ1_0>;
+const Format q1_0{TensorType::Q1_0, WeightUse::ignored, false,
+                  encode_q1_0,      decode_q1_0,        find_bad_scale<q1_0_bytes, 0>};
 const Format q2_0 = format<TensorType::Q2_0, LayoutQ2_0>;
 
 }  // namespace quantize::formats

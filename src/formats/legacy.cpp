@@ -11,6 +11,7 @@
 #include "formats/families.h"
 #include "formats/legacy_weighted.h"
 #include "formats/tiles.h"
+#include "kernels/bits.h"
 #include "kernels/expand.h"
 #include "kernels/round.h"
 
@@ -19,6 +20,9 @@ namespace {
 
 constexpr int block_elems = 32;
 constexpr int tile_blocks = tile_elems / block_elems;
+
+/// Four bytes for each block of a tile.
+using FifthBits = std::array<std::uint8_t, tile_elems / 8>;
 
 /// One of the four types with 4 or 5 bits: where its parts lie.
 template <int kBits, bool kHasMin>
@@ -52,12 +56,18 @@ void encode_unweighted(const float* values, std::int64_t block_count, std::byte*
         } else {
             kernels::round_by_signed_max(L::bits, x, count, levels.data(), scales.data());
         }
+        [[maybe_unused]] FifthBits fifth_bits{};
+        if constexpr (L::bits == 5) {
+            kernels::gather_bits(levels.data(), count * block_elems, 4, fifth_bits.data());
+        }
         for (std::int64_t b = 0; b < count; ++b) {
             std::byte* const block = blocks + (first + b) * L::block_bytes;
             const std::int8_t* const level = levels.data() + b * block_elems;
             store_u16(scales[b], block);
             if constexpr (L::has_min) store_u16(mins[b], block + L::min_at);
-            if constexpr (L::bits == 5) pack_bits<4, 4>(level, block + L::fifth_bits_at);
+            if constexpr (L::bits == 5) {
+                std::memcpy(block + L::fifth_bits_at, fifth_bits.data() + 4 * b, 4);
+            }
             pack_nibbles<16>(level, block + L::nibbles_at);
         }
     });
@@ -75,20 +85,28 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
 
 template <class L>
 void decode(const std::byte* blocks, std::int64_t elems, float* values) {
-    constexpr std::int8_t middle = L::has_min ? 0 : 1 << (L::bits - 1);
+    [[maybe_unused]] constexpr int middle = 1 << (L::bits - 1);
     for_each_tile<block_elems>(elems / block_elems, [&](std::int64_t first, std::int64_t count) {
         alignas(64) std::array<std::int8_t, tile_elems> levels;
+        [[maybe_unused]] FifthBits fifth_bits{};
         std::array<float, tile_blocks> scales;
-        std::array<float, tile_blocks> mins;
+        [[maybe_unused]] std::array<float, tile_blocks> mins;
         for (std::int64_t b = 0; b < count; ++b) {
             const std::byte* const block = blocks + (first + b) * L::block_bytes;
             std::int8_t* const level = levels.data() + b * block_elems;
             scales[b] = f16_to_f32(load_u16(block));
             if constexpr (L::has_min) mins[b] = f16_to_f32(load_u16(block + L::min_at));
             unpack_nibbles<16>(block + L::nibbles_at, level);
-            if constexpr (L::bits == 5) unpack_bits<4, 4>(block + L::fifth_bits_at, level);
-            for (int i = 0; i < block_elems; ++i) {
-                level[i] = static_cast<std::int8_t>(level[i] - middle);
+            if constexpr (L::bits == 5) {
+                std::memcpy(fifth_bits.data() + 4 * b, block + L::fifth_bits_at, 4);
+            }
+        }
+        if constexpr (L::bits == 5) {
+            kernels::spread_bits(fifth_bits.data(), count * block_elems, 4, levels.data());
+        }
+        if constexpr (!L::has_min) {
+            for (std::int64_t i = 0; i < count * block_elems; ++i) {
+                levels[i] = static_cast<std::int8_t>(levels[i] - middle);
             }
         }
         float* const x = values + first * block_elems;

@@ -98,28 +98,6 @@ inline void unpack_adjacent_crumbs(const std::byte* __restrict packed,
     }
 }
 
-/// Single bits, adjacent: bit m of byte i is bit kBit of level 8 i + m.
-template <int kBytes, int kBit>
-inline void pack_bits(const std::int8_t* __restrict levels, std::byte* __restrict packed) {
-    for (int i = 0; i < kBytes; ++i) {
-        // The product moves the bit of byte m to bit 56 + m; nothing else reaches those.
-        const std::uint64_t bits = load_u64(levels + 8 * i) >> kBit & 0x0101010101010101u;
-        packed[i] = static_cast<std::byte>(bits * 0x0102040810204080u >> 56);
-    }
-}
-
-/// Adds (by or) the bits to levels whose bit kBit is clear.
-template <int kBytes, int kBit>
-inline void unpack_bits(const std::byte* __restrict packed, std::int8_t* __restrict levels) {
-    for (int i = 0; i < kBytes; ++i) {
-        const std::uint64_t copies =
-            std::to_integer<std::uint64_t>(packed[i]) * 0x0101010101010101u;
-        const std::uint64_t own = copies & 0x8040201008040201u;  // byte m keeps bit m
-        const std::uint64_t bits = (own + 0x7F7F7F7F7F7F7F7Fu) >> 7 & 0x0101010101010101u;
-        store_u64(load_u64(levels + 8 * i) | bits << kBit, levels + 8 * i);
-    }
-}
-
 /// Trits (levels 0, 1, 2), kPlanes (at most 5) to a byte: level m of plane 0 is the most
 /// significant of byte m, level m + kBytes the next. The number, below 3^5, is stored as a fraction
 /// of 256 rounded up, so that multiplying by 3 brings one trit after the other out on top.
