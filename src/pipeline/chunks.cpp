@@ -47,8 +47,8 @@ ChunkOrder::ChunkOrder(std::uint64_t count, std::optional<std::uint64_t> seed) :
 }
 
 std::uint64_t ChunkOrder::operator()(std::uint64_t position) const {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(position) * step_ + start_) %
-                                      count_);
+    // No overflow: 2^32 chunks would be a file of 2^48 bytes.
+    return (position * (step_ % count_) + start_) % count_;
 }
 
 }  // namespace quantize::pipeline

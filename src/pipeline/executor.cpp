@@ -44,8 +44,8 @@ class LazyWeights {
 std::uint64_t fingerprint(std::span<const std::byte> bytes) {
     std::uint64_t hash = bytes.size();
     const auto mix = [&hash](std::uint64_t word) {
-        const auto product = static_cast<unsigned __int128>(hash ^ word) * 0x9E3779B97F4A7C15u;
-        hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
     };
     std::size_t at = 0;
     for (; at + 8 <= bytes.size(); at += 8) {

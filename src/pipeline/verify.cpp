@@ -5,6 +5,7 @@
 
 #include "kernels/rows.h"
 #include "model/source.h"
+#include "model/structure.h"
 #include "pipeline/chunks.h"
 #include "pipeline/convert.h"
 #include "pipeline/progress_meter.h"
@@ -38,7 +39,7 @@ class Verifier {
           sums_(original == nullptr ? 0 : chunks_.size()) {}
 
     VerifyReport run(unsigned threads, double threshold, const std::atomic<bool>& stop) {
-        check_padding();
+        model::check_structure(model_);
         run_pieces(threads, chunks_.size(), stop, [&](std::uint64_t number) { read(number); });
         return report(threshold);
     }
@@ -75,26 +76,6 @@ class Verifier {
 
     static std::string path_of(const TensorSource& model, const SourceTensor& tensor) {
         return model.files()[tensor.shard].path().string();
-    }
-
-    /// Between the end of a tensor and the next multiple of the alignment the format wants zeros.
-    void check_padding() const {
-        for (const SourceTensor& tensor : model_.tensors()) {
-            const std::uint64_t alignment = model_.headers()[tensor.shard].alignment;
-            const io::InputFile& file = model_.files()[tensor.shard];
-            const std::uint64_t end = tensor.file_offset + tensor.info.bytes();
-            const std::uint64_t padded = (end + alignment - 1) / alignment * alignment;
-            std::vector<std::byte> padding(std::min(padded, file.size()) - end);
-            file.read_at(end, padding);
-            for (const std::byte byte : padding) {
-                if (byte == std::byte{0}) continue;
-                throw Error(
-                    "is followed by padding that is not zero; the file is damaged or its "
-                    "offsets are wrong")
-                    .at("tensor '" + printable(tensor.info.name) + "'")
-                    .in_file(path_of(model_, tensor));
-            }
-        }
     }
 
     void read(std::uint64_t number) {
