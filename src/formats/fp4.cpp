@@ -81,12 +81,14 @@ void decode_nvfp4(const std::byte* blocks, std::int64_t elems, float* values) {
     for_each_tile<nvfp4_elems>(elems / nvfp4_elems, [&](std::int64_t first, std::int64_t count) {
         alignas(64) std::array<std::int8_t, tile_elems> levels;
         std::array<float, tile_elems / nvfp4_sub_elems> scales;
-        for (std::int64_t sub = 0; sub < count * nvfp4_subs; ++sub) {
-            const std::byte* const block = blocks + (first + sub / nvfp4_subs) * nvfp4_bytes;
-            const std::int64_t part = sub % nvfp4_subs;
-            scales[sub] = kernels::ue4m3_half(std::to_integer<std::uint8_t>(block[part]));
-            unpack_nibbles<8>(block + nvfp4_subs + part * nvfp4_sub_elems / 2,
-                              levels.data() + sub * nvfp4_sub_elems);
+        for (std::int64_t b = 0; b < count; ++b) {
+            const std::byte* const block = blocks + (first + b) * nvfp4_bytes;
+            for (int sub = 0; sub < nvfp4_subs; ++sub) {
+                scales[b * nvfp4_subs + sub] =
+                    kernels::ue4m3_halves[std::to_integer<std::uint8_t>(block[sub])];
+                unpack_nibbles<8>(block + nvfp4_subs + sub * nvfp4_sub_elems / 2,
+                                  levels.data() + b * nvfp4_elems + sub * nvfp4_sub_elems);
+            }
         }
         kernels::look_up_points(kernels::e2m1_points, levels.data(), count * nvfp4_elems);
         kernels::expand_levels(levels.data(), scales.data(), count * nvfp4_subs, nvfp4_sub_elems,

@@ -154,7 +154,7 @@ void nvfp4_sub_blocks(const float* values, std::int64_t sub_blocks, std::int8_t*
     encode_blocks<16>(
         values, sub_blocks, codes, scales,
         [](float largest) HWY_ATTR { return ue4m3_for(largest / 6.0f); },
-        [](std::uint8_t scale) HWY_ATTR { return ue4m3_half(scale); });
+        [](std::uint8_t scale) HWY_ATTR { return ue4m3_halves[scale]; });
 }
 
 }  // namespace quantize::kernels::HWY_NAMESPACE
@@ -162,50 +162,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace quantize::kernels {
-namespace {
-
-/// How many units in the last place below 2^k the binary32 logarithm already rounds up to k.
-/// log2(2^k (1 - e)) is k - e / ln 2; that rounds to k when it is closer than half the spacing of
-/// the floats just below k. The spacing depends on k alone: 2^-17 for 64 < k <= 128, and so on;
-/// for negative k the neighbour lies on the far side of |k|.
-constexpr std::uint32_t ulps_below(int k) {
-    int binade = 0;  // the spacing is 2^(binade - 23)
-    const int size = k > 0 ? k - 1 : -k;
-    while ((size >> (binade + 1)) != 0)
-        ++binade;
-    // 2^24 units in 2^k, times ln 2, times half of 2^(binade - 23). Below 2, where `binade` would
-    // be negative, the result is 0 all the same.
-    return static_cast<std::uint32_t>(0.693147180559945309 * (1 << binade));
-}
-
-/// By biased exponent of a normal number: ulps_below() the next power of two.
-constexpr std::array<std::uint8_t, 255> round_up_table = [] {
-    std::array<std::uint8_t, 255> table{};
-    for (int exponent = 1; exponent < 255; ++exponent) {
-        table[exponent] = static_cast<std::uint8_t>(ulps_below(exponent - 126));
-    }
-    return table;
-}();
-
-}  // namespace
-
-std::uint8_t e8m0_for(float largest) {
-    std::uint32_t bits = std::bit_cast<std::uint32_t>(largest);
-    int shift = 0;
-    if (!(largest > 0) || bits >= 0x7F800000u) return 0;
-    if (bits < 0x00800000u) {
-        // Subnormal: normalise. The result is negative and only its low byte is kept.
-        const float normal = largest * 0x1p24f;
-        bits = std::bit_cast<std::uint32_t>(normal);
-        shift = 24;
-    }
-    const int exponent = static_cast<int>(bits >> 23);
-    const std::uint32_t ulps =
-        shift == 0 ? round_up_table[exponent] : ulps_below(exponent - shift - 126);
-    const int floor_log2 = static_cast<int>((bits + ulps) >> 23) - 127 - shift;
-    return static_cast<std::uint8_t>(floor_log2 - 2 + 127);
-}
-
 HWY_EXPORT(mxfp4_blocks);
 HWY_EXPORT(nvfp4_sub_blocks);
 
