@@ -364,42 +364,42 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
     }
 }
 
-/// Eight values: scale * (level - 1 + shift).
-void decode_group(unsigned point, float scale, bool minus, float* values) {
+/// What group `group` of a block decodes from.
+struct GroupFields {
+    unsigned point;
+    unsigned multiple;
+    bool minus;
+};
+
+GroupFields get_group(const SBlock& block, std::size_t group) {
+    const unsigned high = block.high[group / 4];
+    return {block.low[group] | (high >> (3 * (group % 4)) & 7u) << 8, high >> 12 & 7u,
+            (high & 0x8000u) != 0};
+}
+
+GroupFields get_group(const MBlock& block, std::size_t group) {
+    const std::size_t sub = group / 2;
+    const unsigned high = block.high[sub] >> (4 * (group % 2)) & 15u;
+    return {block.low[group] | (high & 7u) << 8,
+            static_cast<unsigned>(block.scales[sub / 4]) >> (3 * (sub % 4)) & 7u, (high & 8u) != 0};
+}
+
+template <class Block>
+void decode(const std::byte* blocks, std::int64_t elems, float* values) {
     static const auto points =
         decode_points<ternary_group, 2>(tables::iq1_points, std::array<std::int8_t, 3>{-1, 0, 1});
-    const float shift = minus ? -kernels::ternary_shift : kernels::ternary_shift;
-    for (std::size_t j = 0; j < ternary_group; ++j) {
-        values[j] = scale * (static_cast<float>(points[point][j]) + shift);
-    }
-}
-
-void decode_s(const std::byte* blocks, std::int64_t elems, float* values) {
     for (std::int64_t b = 0; b < elems / static_cast<std::int64_t>(super_elems); ++b) {
-        const auto block = load_block<SBlock>(blocks, b);
-        const float scale = f16_to_f32(block.scale);
-        for (std::size_t group = 0; group < groups_per_block; ++group) {
-            const unsigned high = block.high[group / 4];
-            const unsigned point = block.low[group] | (high >> (3 * (group % 4)) & 7u) << 8;
-            decode_group(point, scale * static_cast<float>(2 * (high >> 12 & 7u) + 1),
-                         (high & 0x8000u) != 0, values);
-            values += ternary_group;
-        }
-    }
-}
-
-void decode_m(const std::byte* blocks, std::int64_t elems, float* values) {
-    for (std::int64_t b = 0; b < elems / static_cast<std::int64_t>(super_elems); ++b) {
-        const auto block = load_block<MBlock>(blocks, b);
+        const auto block = load_block<Block>(blocks, b);
         const float scale = f16_to_f32(get_scale(block));
-        for (std::size_t group = 0; group < groups_per_block; ++group) {
-            const std::size_t sub = group / 2;
-            const unsigned high = block.high[sub] >> (4 * (group % 2)) & 15u;
-            const unsigned multiple = block.scales[sub / 4] >> (3 * (sub % 4)) & 7u;
-            decode_group(block.low[group] | (high & 7u) << 8,
-                         scale * static_cast<float>(2 * multiple + 1), (high & 8u) != 0, values);
-            values += ternary_group;
+        std::array<kernels::TernaryGroup, groups_per_block> groups;
+        for (std::size_t g = 0; g < groups_per_block; ++g) {
+            const GroupFields fields = get_group(block, g);
+            groups[g] = {points[fields.point].data(),
+                         scale * static_cast<float>(2 * fields.multiple + 1),
+                         fields.minus ? -kernels::ternary_shift : kernels::ternary_shift};
         }
+        kernels::expand_ternary(groups.data(), groups.size(), values);
+        values += super_elems;
     }
 }
 
@@ -414,9 +414,9 @@ std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
 }  // namespace
 
 // A mean over a super-block enters the weights, none over the row: rows may be cut.
-extern const Format iq1_s{TensorType::IQ1_S, WeightUse::required,   false, encode<SSpec>,
-                          decode_s,          find_bad_block<SBlock>};
-extern const Format iq1_m{TensorType::IQ1_M, WeightUse::optional,   false, encode<MSpec>,
-                          decode_m,          find_bad_block<MBlock>};
+extern const Format iq1_s{TensorType::IQ1_S, WeightUse::required, false,
+                          encode<SSpec>,     decode<SBlock>,      find_bad_block<SBlock>};
+extern const Format iq1_m{TensorType::IQ1_M, WeightUse::optional, false,
+                          encode<MSpec>,     decode<MBlock>,      find_bad_block<MBlock>};
 
 }  // namespace quantize::formats

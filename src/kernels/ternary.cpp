@@ -86,8 +86,8 @@ struct Tile {
 
 /// Copies sub-blocks first .. first + lanes - 1; lanes past the last one repeat it.
 template <std::size_t n>
-void load_tile(const float* values, const float* weights, std::size_t first, std::size_t count,
-               Tile<n>& tile) {
+HWY_NOINLINE void load_tile(const float* values, const float* weights, std::size_t first,
+                            std::size_t count, Tile<n>& tile) {
     const FloatTag df;
     const std::size_t lanes = hn::Lanes(df);
     const float* value_rows[max_lanes];
@@ -107,7 +107,7 @@ void load_tile(const float* values, const float* weights, std::size_t first, std
 
 /// Sorts each lane by value, equal values by position, which is what a stable sort does.
 template <std::size_t n>
-void sort_tile(Tile<n>& tile) {
+HWY_NOINLINE void sort_tile(Tile<n>& tile) {
     const FloatTag df;
     const std::size_t lanes = hn::Lanes(df);
     for (const Comparator comparator : network<n>) {
@@ -140,13 +140,17 @@ constexpr int make_tag(std::size_t first, std::size_t second, int shifts) {
     return static_cast<int>(first << 16 | second << 8) | shifts;
 }
 
+/// Whether a trial with these sums has more merit, product^2 / square, than the best one.
+HWY_INLINE Mask beats(Floats product, Floats square, Floats merit) {
+    return hn::Gt(hn::Mul(product, product), hn::Mul(merit, square));
+}
+
 /// Takes a trial with these sums where it beats the best one.
 HWY_INLINE void keep_better(Floats product, Floats square, int tag, Floats& merit, Floats& scale,
                             Ints& best_tag) {
     const FloatTag df;
     const IntTag di;
-    const auto better = hn::And(hn::Gt(square, hn::Zero(df)),
-                                hn::Gt(hn::Mul(product, product), hn::Mul(merit, square)));
+    const auto better = hn::And(hn::Gt(square, hn::Zero(df)), beats(product, square, merit));
     const Floats candidate = hn::Div(product, square);
     merit = hn::IfThenElse(better, hn::Mul(candidate, product), merit);
     scale = hn::IfThenElse(better, candidate, scale);
@@ -194,7 +198,7 @@ void add_up_32(const Tile<32>& tile, Parts32& parts) {
 
 /// All pairs of boundaries, with either shift. The middle level is plus or minus the same number,
 /// so its part of the product is added or subtracted and its part of the square is the same.
-void search(const Tile<32>& tile, Best& best) {
+HWY_NOINLINE void search(const Tile<32>& tile, Best& best) {
     const FloatTag df;
     const IntTag di;
     const std::size_t lanes = hn::Lanes(df);
@@ -203,28 +207,32 @@ void search(const Tile<32>& tile, Best& best) {
     Floats merit = hn::Set(df, -FLT_MAX), scale = hn::Zero(df);
     Ints tag = hn::Set(di, -1);
     for (std::size_t first = 0; first <= 32; ++first) {
-        const Floats product1 = hn::Load(df, parts.product + first * lanes);
-        const Floats square1 = hn::Load(df, parts.square + first * lanes);
-        const Floats product_plus = times(product1, plus[0]);
-        const Floats product_minus = times(product1, minus[0]);
-        const Floats square_plus = times(times(square1, plus[0]), plus[0]);
-        const Floats square_minus = times(times(square1, minus[0]), minus[0]);
+        const Floats product_below = hn::Load(df, parts.product + first * lanes);
+        const Floats square_below = hn::Load(df, parts.square + first * lanes);
+        const Floats product_plus = times(product_below, plus[0]);
+        const Floats product_minus = times(product_below, minus[0]);
+        const Floats square_plus = times(times(square_below, plus[0]), plus[0]);
+        const Floats square_minus = times(times(square_below, minus[0]), minus[0]);
         for (std::size_t second = first; second <= 32; ++second) {
             const std::size_t at = second * lanes;
             const Floats product =
-                times(hn::Sub(hn::Load(df, parts.product + at), product1), plus[1]);
-            const Floats square =
-                times(times(hn::Sub(hn::Load(df, parts.square + at), square1), plus[1]), plus[1]);
-            keep_better(
-                hn::Add(hn::Add(product_plus, product),
-                        hn::Load(df, parts.product_above_plus + at)),
-                hn::Add(hn::Add(square_plus, square), hn::Load(df, parts.square_above_plus + at)),
-                make_tag(first, second, 0), merit, scale, tag);
-            keep_better(
-                hn::Add(hn::Sub(product_minus, product),
-                        hn::Load(df, parts.product_above_minus + at)),
-                hn::Add(hn::Add(square_minus, square), hn::Load(df, parts.square_above_minus + at)),
-                make_tag(first, second, 1), merit, scale, tag);
+                times(hn::Sub(hn::Load(df, parts.product + at), product_below), plus[1]);
+            const Floats square = times(
+                times(hn::Sub(hn::Load(df, parts.square + at), square_below), plus[1]), plus[1]);
+            const Floats product0 = hn::Add(hn::Add(product_plus, product),
+                                            hn::Load(df, parts.product_above_plus + at));
+            const Floats square0 =
+                hn::Add(hn::Add(square_plus, square), hn::Load(df, parts.square_above_plus + at));
+            const Floats product1 = hn::Add(hn::Sub(product_minus, product),
+                                            hn::Load(df, parts.product_above_minus + at));
+            const Floats square1 =
+                hn::Add(hn::Add(square_minus, square), hn::Load(df, parts.square_above_minus + at));
+            const auto better =
+                hn::Or(beats(product0, square0, merit), beats(product1, square1, merit));
+            if (HWY_LIKELY(hn::AllFalse(df, better))) continue;
+
+            keep_better(product0, square0, make_tag(first, second, 0), merit, scale, tag);
+            keep_better(product1, square1, make_tag(first, second, 1), merit, scale, tag);
         }
     }
     hn::Store(scale, df, best.scale);
@@ -286,7 +294,7 @@ HWY_INLINE void add_terms(const Terms16& terms, std::size_t level, std::size_t a
 /// All pairs of boundaries with all four choices of shifts. Sums run from the smallest value to
 /// the largest, so the sums up to the second boundary are carried along and only the rest is
 /// added anew for each pair.
-void search(const Tile<16>& tile, Best& best) {
+HWY_NOINLINE void search(const Tile<16>& tile, Best& best) {
     const FloatTag df;
     const IntTag di;
     const std::size_t lanes = hn::Lanes(df);
@@ -306,10 +314,14 @@ void search(const Tile<16>& tile, Best& best) {
             for (std::size_t j = second; j < 16; ++j) {
                 add_terms(terms, 2, j * lanes, p0, p1, p2, p3, s0, s1, s2, s3);
             }
-            keep_better(p0, s0, make_tag(first, second, 0), merit, scale, tag);
-            keep_better(p1, s1, make_tag(first, second, 1), merit, scale, tag);
-            keep_better(p2, s2, make_tag(first, second, 2), merit, scale, tag);
-            keep_better(p3, s3, make_tag(first, second, 3), merit, scale, tag);
+            const Mask better = hn::Or(hn::Or(beats(p0, s0, merit), beats(p1, s1, merit)),
+                                       hn::Or(beats(p2, s2, merit), beats(p3, s3, merit)));
+            if (HWY_UNLIKELY(!hn::AllFalse(df, better))) {
+                keep_better(p0, s0, make_tag(first, second, 0), merit, scale, tag);
+                keep_better(p1, s1, make_tag(first, second, 1), merit, scale, tag);
+                keep_better(p2, s2, make_tag(first, second, 2), merit, scale, tag);
+                keep_better(p3, s3, make_tag(first, second, 3), merit, scale, tag);
+            }
             if (second == 16) break;
             add_terms(terms, 1, second * lanes, mp0, mp1, mp2, mp3, ms0, ms1, ms2, ms3);
         }
@@ -346,7 +358,8 @@ HWY_INLINE Ints reaches(Floats value, Floats position, const Boundary& boundary)
 
 /// Turns the best trials into splits of the tile's first `count` sub-blocks.
 template <std::size_t n>
-void write_splits(const Tile<n>& tile, const Best& best, std::size_t count, TernarySplit* splits) {
+HWY_NOINLINE void write_splits(const Tile<n>& tile, const Best& best, std::size_t count,
+                               TernarySplit* splits) {
     constexpr int last_shifts = n == 32 ? 1 : 3;
     const FloatTag df;
     const IntTag di;
@@ -437,6 +450,21 @@ void weigh(const float* values, const float* importance, const float* means,
     }
 }
 
+void expand(const TernaryGroup* groups, std::size_t count, float* values) {
+    const hn::CappedTag<float, ternary_group> df;
+    const hn::RebindToSigned<decltype(df)> di;
+    const hn::Rebind<std::int8_t, decltype(df)> db;
+    for (std::size_t g = 0; g < count; ++g) {
+        const auto scale = hn::Set(df, groups[g].scale);
+        const auto shift = hn::Set(df, groups[g].shift);
+        for (std::size_t i = 0; i < ternary_group; i += hn::Lanes(df)) {
+            const auto point =
+                hn::ConvertTo(df, hn::PromoteTo(di, hn::LoadU(db, groups[g].point + i)));
+            hn::StoreU(hn::Mul(scale, hn::Add(point, shift)), df, values + g * ternary_group + i);
+        }
+    }
+}
+
 /// The term that value `i` of a point adds to its error; `terms` has four entries per value.
 HWY_INLINE Floats look_up(const float* terms, Ints word, int i) {
     const FloatTag df;
@@ -483,19 +511,9 @@ HWY_INLINE std::int32_t find_neighbour(const TernaryQuery& query) {
         position = hn::Add(position, step);
     }
     // Each lane has the first of its best; the earliest of the best lanes is the first of all.
-    HWY_ALIGN float errors[max_lanes];
-    HWY_ALIGN std::int32_t positions[max_lanes];
-    hn::Store(least, df, errors);
-    hn::Store(where, di, positions);
-    std::size_t best = 0;
-    for (std::size_t lane = 1; lane < lanes; ++lane) {
-        if (positions[lane] < 0) continue;
-        if (positions[best] < 0 || errors[lane] < errors[best] ||
-            (errors[lane] == errors[best] && positions[lane] < positions[best])) {
-            best = lane;
-        }
-    }
-    return positions[best];
+    const auto best = hn::Eq(least, hn::MinOfLanes(df, least));
+    const Ints latest = hn::Set(di, std::numeric_limits<std::int32_t>::max());
+    return hn::GetLane(hn::MinOfLanes(di, hn::IfThenElse(hn::RebindMask(di, best), where, latest)));
 }
 
 void find_neighbours(const TernaryQuery* queries, std::size_t count, std::int32_t* positions) {
@@ -514,6 +532,7 @@ namespace quantize::kernels {
 HWY_EXPORT(weigh);
 HWY_EXPORT(split_32);
 HWY_EXPORT(split_16);
+HWY_EXPORT(expand);
 HWY_EXPORT(find_neighbours);
 
 void weigh_ternary(const float* values, const float* importance, const float* means,
@@ -529,6 +548,10 @@ void split_ternary_32(const float* values, const float* weights, std::size_t cou
 void split_ternary_16(const float* values, const float* weights, std::size_t count,
                       TernarySplit* splits) {
     HWY_DYNAMIC_DISPATCH(split_16)(values, weights, count, splits);
+}
+
+void expand_ternary(const TernaryGroup* groups, std::size_t count, float* values) {
+    HWY_DYNAMIC_DISPATCH(expand)(groups, count, values);
 }
 
 void find_ternary_neighbours(const TernaryQuery* queries, std::size_t count,

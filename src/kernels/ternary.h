@@ -39,6 +39,15 @@ void split_ternary_32(const float* values, const float* weights, std::size_t cou
 void split_ternary_16(const float* values, const float* weights, std::size_t count,
                       TernarySplit* splits);
 
+/// Eight values per group: values = scale * (coordinate + shift), where the coordinates are those
+/// of a point, -1 to 1.
+struct TernaryGroup {
+    const std::int8_t* point;
+    float scale;
+    float shift;
+};
+void expand_ternary(const TernaryGroup* groups, std::size_t count, float* values);
+
 /// Eight values whose levels are not on the grid, and the points among which to choose.
 struct TernaryQuery {
     const std::uint32_t* words;  ///< points: the level of value i in bits 4i and 4i + 1
