@@ -4,6 +4,7 @@
 #include "formats/legacy_weighted.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "base/float16.h"
@@ -54,9 +55,16 @@ constexpr bool has_high_bits = requires(Block block) {
 template <class Block>
 constexpr int level_count = has_high_bits<Block> ? 32 : 16;
 
+/// Bit 4 of eight bytes, the first byte's lowest: the product moves each to its place at the top.
+std::uint8_t gather_bit4(const std::uint8_t* levels) {
+    static_assert(std::endian::native == std::endian::little);
+    std::uint64_t bits;
+    std::memcpy(&bits, levels, sizeof(bits));
+    return static_cast<std::uint8_t>((bits >> 4 & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+}
+
 template <class Block>
-void pack(const std::uint8_t* levels, float scale, float min, std::byte* out) {
-    Block block;
+void pack(const std::uint8_t* levels, float scale, float min, Block& block) {
     block.d = f32_to_f16(scale);
     if constexpr (has_min<Block>) block.min = f32_to_f16(-min);
     for (int i = 0; i < block_elems / 2; ++i) {
@@ -64,14 +72,9 @@ void pack(const std::uint8_t* levels, float scale, float min, std::byte* out) {
             static_cast<std::uint8_t>((levels[i] & 15) | (levels[i + block_elems / 2] & 15) << 4);
     }
     if constexpr (has_high_bits<Block>) {
-        std::memset(block.high_bits, 0, sizeof(block.high_bits));
-        for (int i = 0; i < block_elems; ++i) {
-            const int bit = levels[i] >> 4 & 1;
-            block.high_bits[i / 8] =
-                static_cast<std::uint8_t>(block.high_bits[i / 8] | bit << i % 8);
-        }
+        for (int i = 0; i < 4; ++i)
+            block.high_bits[i] = gather_bit4(levels + 8 * i);
     }
-    std::memcpy(out, &block, sizeof(Block));
 }
 
 /// Fits and packs up to group_blocks blocks.
@@ -95,10 +98,11 @@ void encode_group(const kernels::Problems& problems, std::byte* out) {
     std::uint8_t levels[group_blocks * block_elems];
     kernels::level_by_inverse(problems.values, problems.count, block_elems, inverse, base, range,
                               levels);
+    Block blocks[group_blocks];
     for (std::int64_t b = 0; b < problems.count; ++b) {
-        pack<Block>(levels + b * block_elems, scale[b], min[b],
-                    out + b * static_cast<std::int64_t>(sizeof(Block)));
+        pack(levels + b * block_elems, scale[b], min[b], blocks[b]);
     }
+    std::memcpy(out, blocks, static_cast<std::size_t>(problems.count) * sizeof(Block));
 }
 
 template <class Block>
@@ -122,8 +126,13 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
             problems.importance_offset = first % row_blocks * block_elems;
             problems.importance_period = cols;
             problems.variance = variance;
-            for (std::int64_t b = 0; b < problems.count; ++b) {
-                variance[b] = row_variance[(first + b) / row_blocks];
+            for (std::int64_t b = 0, row = first / row_blocks, column = first % row_blocks;
+                 b < problems.count; ++b) {
+                variance[b] = row_variance[row];
+                if (++column == row_blocks) {
+                    column = 0;
+                    ++row;
+                }
             }
             encode_group<Block>(problems, out);
             out += problems.count * static_cast<std::int64_t>(sizeof(Block));

@@ -28,7 +28,7 @@ HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest
         const Ints level = hn::Max(nearest_int(scaled), hn::Zero(di));
         return hn::Min(hn::ConvertTo(d, level), highest);
     } else {
-        return hn::Min(hn::Max(nearest_in_range(scaled), hn::Zero(d)), highest);
+        return clamp_to_positive(clamp_from_zero(nearest_in_range(scaled)), highest);
     }
 }
 
@@ -95,8 +95,9 @@ HWY_INLINE void sum_levels(const Tile& tile, Floats highest, Floats base0, Float
                            Floats& l1, Floats& ll0, Floats& ll1, Floats& xl0, Floats& xl1) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
+    const std::size_t end = tile.size * 2 * lanes;
     l0 = l1 = ll0 = ll1 = xl0 = xl1 = hn::Zero(d);
-    for (std::size_t at = 0; at < tile.size * 2 * lanes; at += 2 * lanes) {
+    for (std::size_t at = 0; at < end; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
         const Floats level0 = level_of<kExact>(x0, base0, inverse0, highest);
@@ -114,8 +115,9 @@ HWY_INLINE void sum_errors(const Tile& tile, const float* HWY_RESTRICT levels, F
                            Floats& error1) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
+    const std::size_t end = tile.size * 2 * lanes;
     error0 = error1 = hn::Zero(d);
-    for (std::size_t at = 0; at < tile.size * 2 * lanes; at += 2 * lanes) {
+    for (std::size_t at = 0; at < end; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
         const Floats w0 = hn::Load(d, tile.weights + at);
@@ -236,7 +238,7 @@ HWY_NOINLINE void search(const AffineSpec& spec, const Tile& tile, float* HWY_RE
 void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const AffineFits& fits) {
     Tile tile;
     Found found;
-    HWY_ALIGN float levels[max_problem_size * max_columns];
+    float* const levels = tile.levels;
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < problems.count; first += columns) {
         const std::int64_t used = load_tile(problems, first, tile);

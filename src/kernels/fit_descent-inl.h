@@ -31,101 +31,163 @@ struct LevelBounds {
     int highest;
 };
 
-/// A value's new level, clamped, as a float.
+/// A tile with what the descent keeps of each value: its level, as an integer above level_bias (in
+/// Tile::levels), and its terms in the two sums.
+struct DescentTile : Tile {
+    HWY_ALIGN float xl_terms[max_problem_size * max_columns];
+    HWY_ALIGN float ll_terms[max_problem_size * max_columns];
+};
+
+/// Levels are kept as nearest_int() finds them, before it subtracts.
+inline constexpr int level_bias = 0x00400000;
+
+/// nearest_int(scaled) + level_bias, clamped.
 template <DescentPolicy policy>
-HWY_INLINE Floats clamped_level(Floats scaled, LevelBounds bounds) {
+HWY_INLINE Ints biased_level(Floats scaled, LevelBounds bounds) {
     const FloatTag d;
     const IntTag di;
-    Ints level = hn::Min(nearest_int(scaled), hn::Set(di, bounds.highest));
-    if constexpr (policy.has_lowest) level = hn::Max(level, hn::Set(di, bounds.lowest));
-    return hn::ConvertTo(d, level);
+    const Ints bits = hn::BitCast(di, hn::Add(scaled, hn::Set(d, nearest_magic)));
+    Ints level = hn::And(bits, hn::Set(di, 0x007FFFFF));
+    level = hn::Min(level, hn::Set(di, bounds.highest + level_bias));
+    if constexpr (policy.has_lowest) {
+        level = hn::Max(level, hn::Set(di, bounds.lowest + level_bias));
+    }
+    return level;
 }
 
-/// A level as the reference stores it.
+HWY_INLINE Floats level_of_biased(Ints biased) {
+    return hn::ConvertTo(FloatTag(), hn::Sub(biased, hn::Set(IntTag(), level_bias)));
+}
+
+/// A level as the reference stores it; the bias ends in zero bits, so that it stays.
 template <DescentPolicy policy>
-HWY_INLINE Floats stored_level(Floats level) {
-    if constexpr (!policy.wraps_to_byte) return level;
-    const FloatTag d;
+HWY_INLINE Ints stored_level(Ints biased) {
+    if constexpr (!policy.wraps_to_byte) return biased;
     const IntTag di;
-    return hn::ConvertTo(d, hn::And(hn::ConvertTo(di, level), hn::Set(di, 0xFF)));
+    return hn::Or(hn::And(biased, hn::Set(di, 0xFF)), hn::Set(di, level_bias));
 }
 
-/// One value's move in one vector of problems; adds the lanes where it moved to `moved`.
+/// Starts one value: its level for `inverse`, its terms, and its part of the sums.
 template <DescentPolicy policy>
-HWY_INLINE void move_level(const float* HWY_RESTRICT values, const float* HWY_RESTRICT weights,
-                           float* HWY_RESTRICT levels, LevelBounds bounds, Floats& sum_xl,
-                           Floats& sum_ll, Mask& moved) {
+HWY_INLINE void start_level(DescentTile& tile, std::size_t at, Floats inverse, LevelBounds bounds,
+                            Floats& sum_xl, Floats& sum_ll) {
     const FloatTag d;
-    const Floats zero = hn::Zero(d);
-    const Floats x = hn::Load(d, values);
-    const Floats w = hn::Load(d, weights);
-    const Floats level = hn::Load(d, levels);
+    const Floats x = hn::Load(d, tile.values + at);
+    const Floats w = hn::Load(d, tile.weights + at);
     const Floats wx = hn::Mul(w, x);
-    const Floats others_xl = hn::Sub(sum_xl, hn::Mul(wx, level));
-    const Floats others_ll = hn::Sub(sum_ll, hn::Mul(hn::Mul(w, level), level));
-    Mask moves = hn::Gt(others_xl, zero);
-    if constexpr (policy.checks_before) moves = hn::And(moves, hn::Gt(others_ll, zero));
-    const Floats wanted = clamped_level<policy>(hn::Div(hn::Mul(x, others_ll), others_xl), bounds);
-    moves = hn::And(moves, hn::Ne(wanted, level));
-    // In later rounds hardly any level moves: then the sums do not change, and the next value's
-    // work need not wait for this one's.
-    if (hn::AllFalse(d, moves)) return;
-    const Floats new_xl = hn::Add(others_xl, hn::Mul(wx, wanted));
-    const Floats new_ll = hn::Add(others_ll, hn::Mul(hn::Mul(w, wanted), wanted));
-    if constexpr (policy.checks_after) moves = hn::And(moves, hn::Gt(new_ll, zero));
+    const Ints biased = biased_level<policy>(hn::Mul(inverse, x), bounds);
+    const Floats level = level_of_biased(biased);
+    sum_xl = hn::Add(sum_xl, hn::Mul(wx, level));
+    sum_ll = hn::Add(sum_ll, hn::Mul(hn::Mul(w, level), level));
+    const Ints stored = stored_level<policy>(biased);
+    const Floats kept = level_of_biased(stored);
+    hn::Store(hn::BitCast(d, stored), d, tile.levels + at);
+    hn::Store(hn::Mul(wx, kept), d, tile.xl_terms + at);
+    hn::Store(hn::Mul(hn::Mul(w, kept), kept), d, tile.ll_terms + at);
+}
+
+/// Moves one value in the lanes where that makes the fit better, of those that ask for it; adds
+/// them to `moved`.
+template <DescentPolicy policy>
+HWY_INLINE void try_move(DescentTile& tile, std::size_t at, Mask moves, Ints wanted,
+                         Floats others_xl, Floats others_ll, Floats& sum_xl, Floats& sum_ll,
+                         Mask& moved) {
+    const FloatTag d;
+    const Floats w = hn::Load(d, tile.weights + at);
+    const Floats wx = hn::Mul(w, hn::Load(d, tile.values + at));
+    const Floats level = level_of_biased(wanted);
+    const Floats new_xl = hn::Add(others_xl, hn::Mul(wx, level));
+    const Floats new_ll = hn::Add(others_ll, hn::Mul(hn::Mul(w, level), level));
+    if constexpr (policy.checks_after) moves = hn::And(moves, hn::Gt(new_ll, hn::Zero(d)));
     moves = hn::And(moves, hn::Gt(hn::Mul(hn::Mul(new_xl, new_xl), sum_ll),
                                   hn::Mul(hn::Mul(sum_xl, sum_xl), new_ll)));
     sum_xl = hn::IfThenElse(moves, new_xl, sum_xl);
     sum_ll = hn::IfThenElse(moves, new_ll, sum_ll);
-    hn::Store(hn::IfThenElse(moves, stored_level<policy>(wanted), level), d, levels);
     moved = hn::Or(moved, moves);
+
+    const Ints stored = stored_level<policy>(wanted);
+    const Floats kept = level_of_biased(stored);
+    const auto keep = [&](float* HWY_RESTRICT row, Floats v) HWY_ATTR {
+        hn::Store(hn::IfThenElse(moves, v, hn::Load(d, row + at)), d, row + at);
+    };
+    keep(tile.levels, hn::BitCast(d, stored));
+    keep(tile.xl_terms, hn::Mul(wx, kept));
+    keep(tile.ll_terms, hn::Mul(hn::Mul(w, kept), kept));
 }
 
-/// Descends on both vectors of a tile. A problem in which a round moved nothing stays as it is in
-/// further rounds, so that all may go on until none moves.
+/// One value's turn in one vector of problems.
 template <DescentPolicy policy>
-HWY_INLINE void descend(const Tile& tile, LevelBounds bounds, float* HWY_RESTRICT levels,
-                        Floats& xl0, Floats& xl1, Floats& ll0, Floats& ll1) {
+HWY_INLINE void visit_level(DescentTile& tile, std::size_t at, LevelBounds bounds, Floats& sum_xl,
+                            Floats& sum_ll, Mask& moved) {
     const FloatTag d;
-    const std::size_t lanes = hn::Lanes(d);
+    const IntTag di;
+    const Floats others_xl = hn::Sub(sum_xl, hn::Load(d, tile.xl_terms + at));
+    const Floats others_ll = hn::Sub(sum_ll, hn::Load(d, tile.ll_terms + at));
+    const Floats ratio = hn::Div(hn::Mul(hn::Load(d, tile.values + at), others_ll), others_xl);
+    const Ints wanted = biased_level<policy>(ratio, bounds);
+    const Ints level = hn::BitCast(di, hn::Load(d, tile.levels + at));
+    Mask moves = hn::Gt(others_xl, hn::Zero(d));
+    if constexpr (policy.checks_before) moves = hn::And(moves, hn::Gt(others_ll, hn::Zero(d)));
+    moves = hn::AndNot(hn::RebindMask(d, hn::Eq(wanted, level)), moves);
+    // Hardly any level moves: then the sums do not change, and the next value's turn need not wait
+    // for the end of this one's.
+    if (HWY_LIKELY(hn::AllFalse(d, moves))) return;
+    try_move<policy>(tile, at, moves, wanted, others_xl, others_ll, sum_xl, sum_ll, moved);
+}
+
+/// Descends on one vector of the tile's problems from the levels in the tile and their sums. A
+/// problem in which a round moved nothing stays as it is in further rounds, so that all may go on
+/// until none moves.
+template <DescentPolicy policy>
+HWY_INLINE void descend(DescentTile& tile, std::size_t column, LevelBounds bounds, Floats& sum_xl,
+                        Floats& sum_ll) {
+    const FloatTag d;
+    const std::size_t columns = tile.columns;
+    const std::size_t end = tile.size * columns;
     for (int round = 0; round < descent_rounds; ++round) {
         Mask moved = hn::MaskFromVec(hn::Zero(d));
-        for (std::size_t at = 0; at < tile.size * 2 * lanes; at += 2 * lanes) {
-            move_level<policy>(tile.values + at, tile.weights + at, levels + at, bounds, xl0, ll0,
-                               moved);
-            move_level<policy>(tile.values + at + lanes, tile.weights + at + lanes,
-                               levels + at + lanes, bounds, xl1, ll1, moved);
+        for (std::size_t at = column; at < end; at += columns) {
+            visit_level<policy>(tile, at, bounds, sum_xl, sum_ll, moved);
         }
         if (hn::AllFalse(d, moved)) break;
     }
 }
 
-/// The scale that fits the levels of one vector of problems best.
-HWY_INLINE void store_scale(Floats sum_xl, Floats sum_ll, const float* holds_something,
-                            std::size_t column, float* scale) {
+/// Descends, and stores the scale that fits the final levels best: zero in lanes that hold nothing.
+template <DescentPolicy policy>
+HWY_INLINE void descend_to_scale(DescentTile& tile, std::size_t column, LevelBounds bounds,
+                                 Mask holds_something, Floats sum_xl, Floats sum_ll,
+                                 float* scales) {
     const FloatTag d;
-    const Mask something = hn::Ne(hn::Load(d, holds_something + column), hn::Zero(d));
-    const Mask fits = hn::And(something, hn::Gt(sum_ll, hn::Zero(d)));
-    hn::Store(hn::IfThenElseZero(fits, hn::Div(sum_xl, sum_ll)), d, scale + column);
+    descend<policy>(tile, column, bounds, sum_xl, sum_ll);
+    const Mask fits = hn::And(holds_something, hn::Gt(sum_ll, hn::Zero(d)));
+    hn::Store(hn::IfThenElseZero(fits, hn::Div(sum_xl, sum_ll)), d, scales + column);
+}
+
+/// Stores 1 for lanes that hold something, 0 for the others.
+HWY_INLINE void store_flags(Mask holds_something, std::size_t column, float* flags) {
+    const FloatTag d;
+    hn::Store(hn::IfThenElseZero(holds_something, hn::Set(d, 1.0f)), d, flags + column);
 }
 
 /// The tile's levels to bytes, problem after problem, with `offset` added; zeros for the problems
-/// that have a zero in holds_something.
-HWY_INLINE void store_levels(const Tile& tile, const float* levels, int offset,
-                             const float* holds_something, std::int64_t used, std::uint8_t* out) {
+/// that have a zero flag.
+HWY_INLINE void store_levels(const Tile& tile, int offset, const float* flags, std::int64_t used,
+                             std::uint8_t* out) {
     const FloatTag d;
     const IntTag di;
     const hn::Rebind<std::uint8_t, FloatTag> d8;
     const std::size_t total = tile.columns * tile.size;
     HWY_ALIGN float rows[max_problem_size * max_columns];
     HWY_ALIGN std::uint8_t bytes[max_problem_size * max_columns];
-    transpose_from_tile(levels, tile.columns, tile.size, rows);
+    transpose_from_tile(tile.levels, tile.columns, tile.size, rows);
     for (std::size_t at = 0; at < total; at += hn::Lanes(d)) {
-        const Ints level = hn::ConvertTo(di, hn::Load(d, rows + at));
-        hn::StoreU(hn::DemoteTo(d8, hn::Add(level, hn::Set(di, offset))), d8, bytes + at);
+        const Ints biased = hn::BitCast(di, hn::Load(d, rows + at));
+        hn::StoreU(hn::DemoteTo(d8, hn::Add(biased, hn::Set(di, offset - level_bias))), d8,
+                   bytes + at);
     }
     for (std::int64_t c = 0; c < used; ++c) {
-        if (holds_something[c] == 0) std::fill_n(bytes + c * tile.size, tile.size, std::uint8_t{0});
+        if (flags[c] == 0) std::fill_n(bytes + c * tile.size, tile.size, std::uint8_t{0});
     }
     std::copy_n(bytes, static_cast<std::size_t>(used) * tile.size, out);
 }

@@ -16,17 +16,17 @@ HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 namespace {
 
-/// Largest value of each problem in a vector; 1 for those where it is next to nothing, which get 0
-/// in holds_something.
-HWY_INLINE Floats largest_value(const Tile& tile, std::size_t column, float* holds_something) {
+/// Largest value of each problem in a vector, 1 for those where it is next to nothing. Returns the
+/// lanes of the others.
+HWY_INLINE Mask find_largest(const Tile& tile, std::size_t column, Floats& largest) {
     const FloatTag d;
-    Floats largest = hn::Zero(d);
+    largest = hn::Zero(d);
     for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
         largest = select_larger(largest, hn::Load(d, tile.values + at));
     }
-    const Mask something = hn::Ge(largest, hn::Set(d, smallest_magnitude));
-    hn::Store(hn::IfThenElseZero(something, hn::Set(d, 1.0f)), d, holds_something + column);
-    return hn::IfThenElse(something, largest, hn::Set(d, 1.0f));
+    const Mask holds_something = hn::Ge(largest, hn::Set(d, smallest_magnitude));
+    largest = hn::IfThenElse(holds_something, largest, hn::Set(d, 1.0f));
+    return holds_something;
 }
 
 /// Squared error when values are rounded to levels of `1 / inverse`. The start's levels are not
@@ -68,42 +68,30 @@ HWY_INLINE Floats sweep(const PositiveSpec& spec, const Tile& tile, std::size_t 
     return inverse;
 }
 
-HWY_INLINE void start_descent(const Tile& tile, std::size_t column, LevelBounds bounds,
-                              Floats inverse, float* levels, Floats& sum_xl, Floats& sum_ll) {
-    const FloatTag d;
-    sum_xl = sum_ll = hn::Zero(d);
-    for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
-        const Floats x = hn::Load(d, tile.values + at);
-        const Floats w = hn::Load(d, tile.weights + at);
-        const Floats level = clamped_level<positive_descent>(hn::Mul(inverse, x), bounds);
-        hn::Store(stored_level<positive_descent>(level), d, levels + at);
-        sum_xl = hn::Add(sum_xl, hn::Mul(hn::Mul(w, x), level));
-        sum_ll = hn::Add(sum_ll, hn::Mul(hn::Mul(w, level), level));
-    }
-}
-
 void fit_positive_lanes(const PositiveSpec& spec, const Problems& problems, float* scale,
                         std::uint8_t* level_bytes) {
-    Tile tile;
-    HWY_ALIGN float levels[max_problem_size * max_columns];
-    HWY_ALIGN float holds_something[max_columns];
+    DescentTile tile;
+    HWY_ALIGN float flags[max_columns];
     HWY_ALIGN float scales[max_columns];
     const LevelBounds bounds{0, spec.levels};
     const std::size_t lanes = hn::Lanes(FloatTag());
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < problems.count; first += columns) {
         const std::int64_t used = load_tile(problems, first, tile);
-        Floats xl0, xl1, ll0, ll1;
-        const Floats inverse0 = sweep(spec, tile, 0, largest_value(tile, 0, holds_something));
-        const Floats inverse1 =
-            sweep(spec, tile, lanes, largest_value(tile, lanes, holds_something));
-        start_descent(tile, 0, bounds, inverse0, levels, xl0, ll0);
-        start_descent(tile, lanes, bounds, inverse1, levels, xl1, ll1);
-        descend<positive_descent>(tile, bounds, levels, xl0, xl1, ll0, ll1);
-        store_scale(xl0, ll0, holds_something, 0, scales);
-        store_scale(xl1, ll1, holds_something, lanes, scales);
+        for (std::size_t column = 0; column < tile.columns; column += lanes) {
+            Floats largest, sum_xl, sum_ll;
+            const Mask holds_something = find_largest(tile, column, largest);
+            store_flags(holds_something, column, flags);
+            const Floats inverse = sweep(spec, tile, column, largest);
+            sum_xl = sum_ll = hn::Zero(FloatTag());
+            for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
+                start_level<positive_descent>(tile, at, inverse, bounds, sum_xl, sum_ll);
+            }
+            descend_to_scale<positive_descent>(tile, column, bounds, holds_something, sum_xl,
+                                               sum_ll, scales);
+        }
         store_results(scales, used, scale + first);
-        store_levels(tile, levels, 0, holds_something, used, level_bytes + first * problems.size);
+        store_levels(tile, 0, flags, used, level_bytes + first * problems.size);
     }
 }
 

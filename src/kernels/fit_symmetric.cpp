@@ -30,7 +30,8 @@ struct Found {
 };
 
 HWY_INLINE Floats level_of(Floats x, Floats inverse, Floats lowest, Floats highest) {
-    return hn::Min(hn::Max(nearest_in_range(hn::Mul(inverse, x)), lowest), highest);
+    const Floats level = nearest_in_range(hn::Mul(inverse, x));
+    return clamp_to_positive(clamp_from_negative(level, lowest), highest);
 }
 
 /// Sums of weight * value * level and weight * level^2 for two candidates. No level is out of
@@ -42,7 +43,8 @@ HWY_INLINE void sum_two(const Column& c, Floats inverse_a, Floats inverse_b, Flo
     const Floats highest = hn::Set(d, static_cast<float>(c.levels - 1));
     xl_a = xl_b = ll_a = ll_b = hn::Zero(d);
     const std::size_t columns = c.tile.columns;
-    for (std::size_t at = c.column; at < c.tile.size * columns; at += columns) {
+    const std::size_t end = c.tile.size * columns;
+    for (std::size_t at = c.column; at < end; at += columns) {
         const Floats x = hn::Load(d, c.tile.values + at);
         const Floats w = hn::Load(d, c.tile.weights + at);
         const Floats wx = hn::Load(d, c.weighted_values + at);

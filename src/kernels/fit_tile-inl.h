@@ -20,7 +20,12 @@ inline constexpr std::size_t max_problem_size = 32;
 /// Value i of the problem in column c is values[i * columns + c]; a column is a lane of one of
 /// the tile's vectors. Columns beyond the last problem repeat the first, so that every lane holds
 /// ordinary numbers.
+///
+/// A search writes levels while it reads on in values and weights. The memory order is chosen so
+/// that a read never has the low twelve address bits of a recent write, which processors take for a
+/// dependency: levels lie a cache line behind the others, modulo 4096.
 struct Tile {
+    HWY_ALIGN float levels[max_problem_size * max_columns + 16];
     HWY_ALIGN float values[max_problem_size * max_columns];
     HWY_ALIGN float weights[max_problem_size * max_columns];
     std::size_t columns = 0;

@@ -59,6 +59,26 @@ HWY_INLINE Mask is_in_nearest_range(Floats v) {
     return hn::Le(hn::Abs(v), hn::Set(FloatTag(), nearest_limit));
 }
 
+// Clamps of floats (not NaN) by integer instructions: x86 has more units for those than for float
+// minima, which compete with additions. Bits of floats order like integers: as signed ones against
+// a number that is not negative, as unsigned ones, backwards, against a negative one.
+
+/// max(v, +0): a negative zero becomes positive.
+HWY_INLINE Floats clamp_from_zero(Floats v) {
+    const IntTag di;
+    return hn::BitCast(FloatTag(), hn::Max(hn::BitCast(di, v), hn::Zero(di)));
+}
+/// min(v, highest), where highest is not negative.
+HWY_INLINE Floats clamp_to_positive(Floats v, Floats highest) {
+    const IntTag di;
+    return hn::BitCast(FloatTag(), hn::Min(hn::BitCast(di, v), hn::BitCast(di, highest)));
+}
+/// max(v, lowest), where lowest is negative.
+HWY_INLINE Floats clamp_from_negative(Floats v, Floats lowest) {
+    const hn::RebindToUnsigned<FloatTag> du;
+    return hn::BitCast(FloatTag(), hn::Min(hn::BitCast(du, v), hn::BitCast(du, lowest)));
+}
+
 /// `a < b ? a : b` with the operands' roles as in C: b wins ties (signed zeros) and NaN.
 HWY_INLINE Floats select_smaller(Floats a, Floats b) {
     return hn::IfThenElse(hn::Lt(a, b), a, b);
