@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gguf/alignment.h"
+#include "gguf/limits.h"
 #include "quantize/error.h"
 #include "quantize/gguf.h"
 
@@ -17,9 +18,12 @@ std::uint32_t alignment_of(const Value& value) {
                     std::string(value_type_name(value.type())) +
                     ", where a power of two (u32) is expected");
     }
-    if (!std::has_single_bit(*number) || *number > (std::uint64_t{1} << 31)) {
-        throw Error("invalid alignment: " + std::to_string(*number) +
-                    " is not a power of two below 2^32");
+    if (!std::has_single_bit(*number)) {
+        throw Error("invalid alignment: " + std::to_string(*number) + " is not a power of two");
+    }
+    if (*number > max_alignment) {
+        throw Error("invalid alignment: " + std::to_string(*number) + " exceeds the limit of " +
+                    std::to_string(max_alignment));
     }
     return static_cast<std::uint32_t>(*number);
 }

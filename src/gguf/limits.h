@@ -24,9 +24,9 @@ inline constexpr std::uint64_t max_tensor_name_bytes = 63;
 /// Arrays within arrays. No known file nests at all; the bound keeps the parser's recursion short.
 inline constexpr unsigned max_array_nesting = 8;
 
-/// An alignment above this must not exceed the size of the file either: no tensor could start
-/// within the file, and the output would be mostly padding.
-inline constexpr std::uint64_t max_alignment_of_small_file = std::uint64_t{1} << 16;
+/// The largest huge pages in common use, times eight. Padding costs memory (the header's) and disk
+/// (each tensor's), so an alignment of gigabytes is an attack, whatever the size of the file.
+inline constexpr std::uint64_t max_alignment = std::uint64_t{1} << 24;
 
 /// Elements in a tensor: ggml counts them in a signed 64-bit number.
 inline constexpr std::uint64_t max_tensor_elems = INT64_MAX - 1;

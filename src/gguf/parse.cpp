@@ -226,15 +226,11 @@ void read_metadata(HeaderReader& reader, Document& document, std::uint64_t count
     }
 }
 
-void read_alignment(HeaderReader& reader, Document& document) {
+void read_alignment(Document& document) {
     const auto found = std::ranges::find(document.metadata, alignment_key, &KeyValue::key);
     if (found == document.metadata.end()) return;
     try {
         document.alignment = alignment_of(found->value);
-        if (document.alignment > std::max(reader.file_size(), max_alignment_of_small_file)) {
-            throw Error("alignment " + std::to_string(document.alignment) +
-                        " exceeds the size of the file");
-        }
     } catch (const Error& error) {
         throw error.at(key_item(alignment_key));
     }
@@ -348,7 +344,7 @@ std::optional<Document> parse(std::span<const std::byte> file_start, std::uint64
             read_count(reader, "tensors", max_tensors, min_tensor_entry_bytes);
         const std::uint64_t key_count = read_count(reader, "keys", max_keys, min_key_bytes);
         read_metadata(reader, document, key_count);
-        read_alignment(reader, document);
+        read_alignment(document);
         read_tensors(reader, document, tensor_count);
     } catch (const NeedsMore& needs) {
         if (least_bytes != nullptr) *least_bytes = needs.end;

@@ -58,7 +58,7 @@ void install_interrupt_handlers() {
         ::sigaction(number, &action, nullptr);
     }
     // Beyond "ulimit -f" the signal would end the program; ignored, the write fails with EFBIG.
-    ::signal(SIGXFSZ, SIG_IGN);
+    static_cast<void>(::signal(SIGXFSZ, SIG_IGN));
 }
 
 std::atomic<bool>& stop_flag() {

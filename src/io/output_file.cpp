@@ -86,7 +86,7 @@ fs::path check_output_path(const fs::path& path, bool overwrite) {
         if (path.empty()) throw Error("cannot write: the name of the output is empty");
         if (!path.has_filename()) throw Error("cannot write: is a directory, not a file");
         std::error_code error;
-        const fs::path target = fs::absolute(follow_links(path), error);
+        fs::path target = fs::absolute(follow_links(path), error);
         if (error) throw Error("cannot write: the current folder: " + error.message());
         check_folder(folder_of(target));
         check_existing(target, overwrite);
