@@ -25,7 +25,7 @@ namespace {
 using namespace quantize;
 
 constexpr std::uint32_t embedding = 2048;
-constexpr std::uint32_t feed_forward = 8192;
+constexpr std::uint32_t feed_forward = 4096;
 constexpr std::uint32_t heads = 32;
 constexpr std::uint32_t kv_heads = 8;
 constexpr std::uint32_t vocabulary = 8192;

@@ -23,5 +23,5 @@ compare() {
 compare docs/quantize.1 < <(sed 's/\\-/-/g' docs/quantize.1)
 compare completions/quantize.bash <completions/quantize.bash
 compare completions/_quantize <completions/_quantize
-compare completions/quantize.fish < <(sed -n "s/.* -l \([a-z-]*\).*/--\1/p" completions/quantize.fish)
+compare completions/quantize.fish < <(sed -n "s/^complete .* -l \([a-z-]*\).*/--\1/p" completions/quantize.fish)
 exit $status
