@@ -27,11 +27,18 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr int fp4_group = 16;
 inline constexpr int fp4_steps = 7;
 
-/// Per block of a group: thresholds[k] is where magnitudes begin to belong to code k + 1.
+/// Thresholds have at most eight significant bits, so the upper half of a float says it all: a
+/// magnitude lies beyond one just when its upper half, rounded up, does. Twice as many lanes.
+using ShortTag = hn::CappedTag<std::int16_t, 16>;
+using Shorts = hn::Vec<ShortTag>;
+
 struct Fp4Group {
     HWY_ALIGN float largest[fp4_group] = {};
     HWY_ALIGN float scale[fp4_group] = {};
-    HWY_ALIGN float thresholds[fp4_steps][fp4_group];
+    /// [k][b]: where the magnitudes of block b begin to belong to code k + 1.
+    HWY_ALIGN std::int16_t thresholds[fp4_steps][fp4_group];
+    /// Upper halves of the values, rounded up in magnitude.
+    HWY_ALIGN std::int16_t keys[fp4_group * 32];
 };
 
 HWY_INLINE float largest_magnitude(const float* HWY_RESTRICT x, int elems) {
@@ -47,46 +54,63 @@ HWY_INLINE float largest_magnitude(const float* HWY_RESTRICT x, int elems) {
 /// thresholds become infinite.
 HWY_INLINE void set_thresholds(Fp4Group& group) {
     const FloatTag d;
+    const IntTag di;
+    const hn::Rebind<std::int16_t, FloatTag> d16;
     const Floats never = hn::Set(d, std::numeric_limits<float>::infinity());
     for (int b = 0; b < fp4_group; b += static_cast<int>(hn::Lanes(d))) {
         const Floats scale = hn::Load(d, group.scale + b);
-        const Mask zero = hn::Eq(scale, hn::Zero(d));
+        const Mask nonzero = hn::Gt(scale, hn::Zero(d));
         for (int k = 0; k < fp4_steps; ++k) {
             const float upper = e2m1_points[k + 1];
             const float half_gap = 0.5f * static_cast<float>(e2m1_points[k + 1] - e2m1_points[k]);
             const Floats point = hn::Mul(scale, hn::Set(d, upper));
             const Floats midpoint = hn::Sub(point, hn::Mul(scale, hn::Set(d, half_gap)));
-            hn::Store(hn::IfThenElse(zero, never, midpoint), d, group.thresholds[k] + b);
+            // The comparison is false for the NaN that is left of two infinities.
+            const Mask usable = hn::And(nonzero, hn::Lt(midpoint, never));
+            const Floats threshold = hn::IfThenElse(usable, midpoint, never);
+            hn::StoreU(hn::DemoteTo(d16, hn::ShiftRight<16>(hn::BitCast(di, threshold))), d16,
+                       group.thresholds[k] + b);
         }
     }
 }
 
-HWY_INLINE void encode_block(const Fp4Group& group, int b, const float* HWY_RESTRICT x, int elems,
-                             std::int8_t* HWY_RESTRICT codes) {
+HWY_INLINE void set_keys(Fp4Group& group, const float* HWY_RESTRICT x, int elems) {
     const FloatTag d;
     const IntTag di;
-    const auto threshold = [&](int k) HWY_ATTR { return hn::Set(d, group.thresholds[k][b]); };
-    const Floats t0 = threshold(0);
-    const Floats t1 = threshold(1);
-    const Floats t2 = threshold(2);
-    const Floats t3 = threshold(3);
-    const Floats t4 = threshold(4);
-    const Floats t5 = threshold(5);
-    const Floats t6 = threshold(6);
-    store_levels(elems, codes, [&](int i) HWY_ATTR {
-        const Floats value = hn::LoadU(d, x + i);
-        const Floats magnitude = hn::Abs(value);
-        // Minus one for each threshold that the magnitude lies beyond.
-        const auto beyond = [&](Floats t) HWY_ATTR {
-            return hn::BitCast(di, hn::VecFromMask(d, hn::Gt(magnitude, t)));
-        };
-        const Ints low = hn::Add(hn::Add(beyond(t0), beyond(t1)), beyond(t2));
-        const Ints high = hn::Add(hn::Add(beyond(t3), beyond(t4)), hn::Add(beyond(t5), beyond(t6)));
-        const Ints code = hn::Neg(hn::Add(low, high));
-        // Bit 3 is the sign, but zero has none: t0 is the first threshold.
-        const Ints negative = hn::ShiftRight<31>(hn::BitCast(di, value));
-        return hn::Or(code, hn::And(hn::And(negative, beyond(t0)), hn::Set(di, 8)));
+    store_shorts(elems, group.keys, [&](int i) HWY_ATTR {
+        const Ints bits = hn::BitCast(di, hn::LoadU(d, x + i));
+        return hn::ShiftRight<16>(hn::Add(bits, hn::Set(di, 0xFFFF)));
     });
+}
+
+HWY_INLINE void encode_block(const Fp4Group& group, int b, int elems,
+                             std::int8_t* HWY_RESTRICT codes) {
+    const ShortTag d;
+    const hn::Rebind<std::int8_t, ShortTag> d8;
+    const auto threshold = [&](int k) HWY_ATTR { return hn::Set(d, group.thresholds[k][b]); };
+    const Shorts t0 = threshold(0);
+    const Shorts t1 = threshold(1);
+    const Shorts t2 = threshold(2);
+    const Shorts t3 = threshold(3);
+    const Shorts t4 = threshold(4);
+    const Shorts t5 = threshold(5);
+    const Shorts t6 = threshold(6);
+    for (int i = 0; i < elems; i += static_cast<int>(hn::Lanes(d))) {
+        const Shorts key = hn::LoadU(d, group.keys + b * elems + i);
+        const Shorts magnitude = hn::And(key, hn::Set(d, std::int16_t{0x7FFF}));
+        // Minus one for each threshold that the magnitude lies beyond.
+        const auto beyond = [&](Shorts t)
+                                HWY_ATTR { return hn::VecFromMask(d, hn::Gt(magnitude, t)); };
+        const Shorts any = beyond(t0);
+        const Shorts low = hn::Add(hn::Add(any, beyond(t1)), beyond(t2));
+        const Shorts high =
+            hn::Add(hn::Add(beyond(t3), beyond(t4)), hn::Add(beyond(t5), beyond(t6)));
+        const Shorts code = hn::Neg(hn::Add(low, high));
+        // Bit 3 is the sign, but zero has none.
+        const Shorts negative = hn::And(hn::ShiftRight<15>(key), any);
+        const Shorts sign = hn::And(negative, hn::Set(d, std::int16_t{8}));
+        hn::StoreU(hn::DemoteTo(d8, hn::Or(code, sign)), d8, codes + i);
+    }
 }
 
 /// The search as it is defined, for values that dwarf every point.
@@ -121,12 +145,13 @@ HWY_INLINE void encode_blocks(const float* HWY_RESTRICT values, std::int64_t blo
             group.scale[b] = value_of(scales[first + b]);
         }
         set_thresholds(group);
+        set_keys(group, x, count * kElems);
         for (int b = 0; b < count; ++b) {
             std::int8_t* const out = codes + (first + b) * kElems;
             if (group.scale[b] > 0 && group.largest[b] > 24.0f * group.scale[b]) {
                 encode_dwarfing(group.scale[b], x + b * kElems, kElems, out);
             } else {
-                encode_block(group, b, x + b * kElems, kElems, out);
+                encode_block(group, b, kElems, out);
             }
         }
     }

@@ -65,6 +65,24 @@ HWY_INLINE void store_levels(int count, std::int8_t* HWY_RESTRICT out, const Lev
     }
 }
 
+/// The same for integers that fit in 16 bits.
+template <class ShortAt>
+HWY_INLINE void store_shorts(int count, std::int16_t* HWY_RESTRICT out, const ShortAt& short_at) {
+    int i = 0;
+#if HWY_TARGET == HWY_AVX2
+    const hn::Full256<std::int16_t> d16;
+    for (; i + 16 <= count; i += 16) {
+        const auto mixed = hn::ReorderDemote2To(d16, short_at(i), short_at(i + 8));
+        const __m256i ordered = _mm256_permute4x64_epi64(mixed.raw, _MM_SHUFFLE(3, 1, 2, 0));
+        hn::StoreU(hn::Vec256<std::int16_t>{ordered}, d16, out + i);
+    }
+#endif
+    const hn::Rebind<std::int16_t, IntTag> d16_part;
+    for (; i < count; i += static_cast<int>(hn::Lanes(IntTag()))) {
+        hn::StoreU(hn::DemoteTo(d16_part, short_at(i)), d16_part, out + i);
+    }
+}
+
 }  // namespace quantize::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
