@@ -40,16 +40,17 @@ struct CompiledOverride {
 
 std::vector<CompiledOverride> compile(const std::vector<TypeOverride>& overrides) {
     std::vector<CompiledOverride> compiled;
-    for (const TypeOverride& override_ : overrides) {
+    for (const TypeOverride& wanted_type : overrides) {
         const auto refuse = [&](const std::string& cause) {
-            throw Error("pattern '" + printable(override_.pattern) + "' of a tensor type: " + cause,
-                        ErrorKind::usage);
+            throw Error(
+                "pattern '" + printable(wanted_type.pattern) + "' of a tensor type: " + cause,
+                ErrorKind::usage);
         };
-        if (override_.pattern.size() > max_pattern_bytes) {
+        if (wanted_type.pattern.size() > max_pattern_bytes) {
             refuse("longer than " + std::to_string(max_pattern_bytes) + " bytes; split it up");
         }
         try {
-            compiled.push_back({std::regex(override_.pattern), &override_});
+            compiled.push_back({std::regex(wanted_type.pattern), &wanted_type});
         } catch (const std::regex_error& error) {
             refuse(std::string("not a regular expression: ") + error.what());
         }
@@ -142,21 +143,21 @@ class Chooser {
     }
 
     bool apply_override(const TensorFacts& tensor, TypeChoice& choice) const {
-        for (const CompiledOverride& override_ : overrides_) {
-            if (!matches(override_, tensor)) continue;
-            choice.type = override_.source->type;
-            choice.reason = "--tensor-type " + printable(override_.source->pattern);
+        for (const CompiledOverride& wanted_type : overrides_) {
+            if (!matches(wanted_type, tensor)) continue;
+            choice.type = wanted_type.source->type;
+            choice.reason = "--tensor-type " + printable(wanted_type.source->pattern);
             choice.overridden = true;
             return true;
         }
         return false;
     }
 
-    static bool matches(const CompiledOverride& override_, const TensorFacts& tensor) {
+    static bool matches(const CompiledOverride& wanted_type, const TensorFacts& tensor) {
         try {
-            return std::regex_search(tensor.name, override_.pattern);
+            return std::regex_search(tensor.name, wanted_type.pattern);
         } catch (const std::regex_error& error) {
-            throw Error("pattern '" + printable(override_.source->pattern) +
+            throw Error("pattern '" + printable(wanted_type.source->pattern) +
                             "' of a tensor type is too hard to match: " + error.what(),
                         ErrorKind::usage)
                 .at(quoted_tensor(tensor));

@@ -64,9 +64,9 @@ ChoiceOptions options_of(const json& case_) {
     options.output_type = optional_type(case_, "output_type");
     options.token_embedding_type = optional_type(case_, "token_embedding_type");
     if (case_.contains("overrides")) {
-        for (const json& override_ : case_["overrides"]) {
-            options.overrides.push_back(
-                {override_[0].get<std::string>(), type_named(override_[1].get<std::string>())});
+        for (const json& type_override : case_["overrides"]) {
+            options.overrides.push_back({type_override[0].get<std::string>(),
+                                         type_named(type_override[1].get<std::string>())});
         }
     }
     return options;
