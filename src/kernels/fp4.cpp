@@ -33,8 +33,9 @@ using ShortTag = hn::CappedTag<std::int16_t, 16>;
 using Shorts = hn::Vec<ShortTag>;
 
 struct Fp4Group {
-    HWY_ALIGN float largest[fp4_group] = {};
-    HWY_ALIGN float scale[fp4_group] = {};
+    HWY_ALIGN float largest[fp4_group];
+    HWY_ALIGN float scale[fp4_group];
+    std::uint8_t scale_bytes[fp4_group];
     /// [k][b]: where the magnitudes of block b begin to belong to code k + 1.
     HWY_ALIGN std::int16_t thresholds[fp4_steps][fp4_group];
     /// Upper halves of the values, rounded up in magnitude.
@@ -129,21 +130,51 @@ void encode_dwarfing(float scale, const float* x, int elems, std::int8_t* codes)
     }
 }
 
-/// `scale_for(largest)` gives a block's scale byte, `value_of(byte)` what it stands for.
-template <int kElems, class ScaleFor, class ValueOf>
+/// Scale bytes of a group from its largest magnitudes: powers of two.
+HWY_INLINE void set_mxfp4_scales(Fp4Group& group) {
+    for (int b = 0; b < fp4_group; ++b) {
+        group.scale_bytes[b] = e8m0_for(group.largest[b]);
+        group.scale[b] = e8m0_half(group.scale_bytes[b]);
+    }
+}
+
+/// The same for unsigned E4M3: the byte nearest to a sixth of the largest magnitude (halves up in
+/// the mantissa), at most 448.
+HWY_INLINE void set_nvfp4_scales(Fp4Group& group) {
+    const FloatTag d;
+    const IntTag di;
+    const hn::Rebind<std::uint8_t, IntTag> d8;
+    for (int b = 0; b < fp4_group; b += static_cast<int>(hn::Lanes(d))) {
+        const Floats scale = hn::Div(hn::Load(d, group.largest + b), hn::Set(d, 6.0f));
+        const Ints bits = hn::BitCast(di, scale);
+        const Ints rounded = hn::ShiftRight<20>(hn::Add(bits, hn::Set(di, 1 << 19)));
+        const Ints rebiased = hn::Sub(rounded, hn::Set(di, 120 << 3));
+        const Ints normal =
+            hn::IfThenElse(hn::Gt(rebiased, hn::Set(di, 0x77)), hn::Set(di, 0x7E), rebiased);
+        const Mask is_subnormal = hn::Lt(scale, hn::Set(d, 0x1p-6f));
+        const Floats units = hn::IfThenElseZero(is_subnormal, hn::Mul(scale, hn::Set(d, 512.0f)));
+        const Ints subnormal = hn::Min(truncate(hn::Add(units, hn::Set(d, 0.5f))), hn::Set(di, 7));
+        const Ints byte = hn::IfThenElse(hn::RebindMask(di, is_subnormal), subnormal, normal);
+        hn::StoreU(hn::DemoteTo(d8, byte), d8, group.scale_bytes + b);
+    }
+    for (int b = 0; b < fp4_group; ++b)
+        group.scale[b] = ue4m3_halves[group.scale_bytes[b]];
+}
+
+template <int kElems, class SetScales>
 HWY_INLINE void encode_blocks(const float* HWY_RESTRICT values, std::int64_t blocks,
                               std::int8_t* HWY_RESTRICT codes, std::uint8_t* HWY_RESTRICT scales,
-                              const ScaleFor& scale_for, const ValueOf& value_of) {
+                              const SetScales& set_scales) {
     for (std::int64_t first = 0; first < blocks; first += fp4_group) {
         const int count = static_cast<int>(std::min<std::int64_t>(fp4_group, blocks - first));
         const float* x = values + first * kElems;
         Fp4Group group;
-        for (int b = 0; b < count; ++b)
-            group.largest[b] = largest_magnitude(x + b * kElems, kElems);
+        std::fill_n(group.largest, fp4_group, 0.0f);
         for (int b = 0; b < count; ++b) {
-            scales[first + b] = scale_for(group.largest[b]);
-            group.scale[b] = value_of(scales[first + b]);
+            group.largest[b] = largest_magnitude(x + b * kElems, kElems);
         }
+        set_scales(group);
+        std::copy_n(group.scale_bytes, count, scales + first);
         set_thresholds(group);
         set_keys(group, x, count * kElems);
         for (int b = 0; b < count; ++b) {
@@ -157,29 +188,16 @@ HWY_INLINE void encode_blocks(const float* HWY_RESTRICT values, std::int64_t blo
     }
 }
 
-/// The unsigned E4M3 byte nearest to `scale` (halves up in the mantissa), at most 448.
-HWY_INLINE std::uint8_t ue4m3_for(float scale) {
-    if (!(scale > 0)) return 0;
-    if (scale < 0x1p-6f) {
-        return static_cast<std::uint8_t>(std::min(static_cast<int>(scale * 512.0f + 0.5f), 7));
-    }
-    const std::uint32_t rounded = ((std::bit_cast<std::uint32_t>(scale) + (1u << 19)) >> 20) - 960u;
-    return static_cast<std::uint8_t>(rounded >= 0x78u ? 0x7Eu : rounded);
-}
-
 void mxfp4_blocks(const float* values, std::int64_t blocks, std::int8_t* codes,
                   std::uint8_t* scales) {
-    encode_blocks<32>(
-        values, blocks, codes, scales, [](float largest) HWY_ATTR { return e8m0_for(largest); },
-        [](std::uint8_t exponent) HWY_ATTR { return e8m0_half(exponent); });
+    encode_blocks<32>(values, blocks, codes, scales,
+                      [](Fp4Group& group) HWY_ATTR { set_mxfp4_scales(group); });
 }
 
 void nvfp4_sub_blocks(const float* values, std::int64_t sub_blocks, std::int8_t* codes,
                       std::uint8_t* scales) {
-    encode_blocks<16>(
-        values, sub_blocks, codes, scales,
-        [](float largest) HWY_ATTR { return ue4m3_for(largest / 6.0f); },
-        [](std::uint8_t scale) HWY_ATTR { return ue4m3_halves[scale]; });
+    encode_blocks<16>(values, sub_blocks, codes, scales,
+                      [](Fp4Group& group) HWY_ATTR { set_nvfp4_scales(group); });
 }
 
 }  // namespace quantize::kernels::HWY_NAMESPACE
