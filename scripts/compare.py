@@ -145,7 +145,7 @@ def sha256(path):
 
 
 def timed(command):
-    """Seconds and peak resident memory in MiB of one run."""
+    """Seconds, seconds of processor time, and peak resident memory in MiB of one run."""
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     message = process.stderr.read()
@@ -155,19 +155,20 @@ def timed(command):
     if process.returncode != 0:
         raise RuntimeError("%s: exit status %d: %s" % (
             " ".join(command), process.returncode, message.decode(errors="replace")[-300:]))
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def measure(command, source, output, hashed=True):
     warm(source)
-    best, peak, spent, runs = None, 0, 0, 0
+    best, least, peak, spent, runs = None, None, 0, 0, 0
     while runs < 3 and spent < 10:
         if os.path.exists(output):
             os.remove(output)
-        seconds, memory = timed(command)
+        seconds, processor_time, memory = timed(command)
         best = seconds if best is None else min(best, seconds)
+        least = processor_time if least is None else min(least, processor_time)
         peak, spent, runs = max(peak, memory), spent + seconds, runs + 1
-    result = {"seconds": best, "mib": peak, "runs": runs}
+    result = {"seconds": best, "cpu": least, "mib": peak, "runs": runs}
     if hashed:
         result["sha256"] = sha256(output)
     os.remove(output)
@@ -205,9 +206,9 @@ def table(chosen, results):
         version = shown.stdout.strip().replace("\n", ", ")
     print("%s; %s; %d cores; Linux %s; %s\n" % (
         date, processor(), os.cpu_count(), platform.release(), version))
-    print("| type | matrix | threads | llama-quantize s | quantize s | ratio | ns per weight |"
-          " cp s | peak MiB (llama-quantize) | same bytes |")
-    print("|---|---|--:|--:|--:|--:|--:|--:|--:|---|")
+    print("| type | matrix | threads | llama-quantize s | quantize s | ratio | ratio of CPU time |"
+          " ns per weight | cp s | peak MiB (llama-quantize) | same bytes |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
     different = 0
     for case in cases_named(chosen.types):
         model = model_of(chosen, case)
@@ -221,9 +222,10 @@ def table(chosen, results):
                 theirs, ours, copied = row
                 same = theirs["sha256"] == ours["sha256"]
                 different += not same
-                print("| %s | %s | %d | %.2f | %.2f | %.1f | %.2f | %.2f | %.0f (%.0f) | %s |" % (
+                print("| %s | %s | %d | %.2f | %.2f | %.1f | %.1f | %.2f | %.2f | %.0f (%.0f) | %s |" % (
                     case, "yes" if matrix else "no", threads, theirs["seconds"], ours["seconds"],
-                    theirs["seconds"] / ours["seconds"], 1e9 * ours["seconds"] / weights_of(model),
+                    theirs["seconds"] / ours["seconds"], theirs["cpu"] / ours["cpu"],
+                    1e9 * ours["seconds"] / weights_of(model),
                     copied["seconds"], ours["mib"], theirs["mib"], "yes" if same else "**NO**"))
     return different
 
