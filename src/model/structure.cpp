@@ -27,15 +27,6 @@ std::uint64_t header_end(const gguf::Document& header) {
     return bytes;
 }
 
-void check_values(const gguf::Document& header) {
-    for (const gguf::KeyValue& entry : header.metadata) {
-        if (entry.value.element_type() == gguf::ValueType::array) {
-            throw Error("unsupported by llama.cpp: an array of arrays")
-                .at("key '" + printable(entry.key) + "'");
-        }
-    }
-}
-
 /// Every tensor starts where the one before it, padded, ends.
 void check_offsets(const gguf::Document& header) {
     std::uint64_t expected = 0;
@@ -87,7 +78,6 @@ void check_structure(const TensorSource& source) {
     for (std::size_t i = 0; i < source.files().size(); ++i) {
         const io::InputFile& file = source.files()[i];
         with_file_context(file.path().string(), [&] {
-            check_values(source.headers()[i]);
             check_offsets(source.headers()[i]);
             check_padding(file, source.headers()[i]);
         });

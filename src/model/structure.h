@@ -6,8 +6,8 @@
 
 namespace quantize::model {
 
-/// Throws Error for the first file of `source` that llama.cpp would refuse (gaps between tensors,
-/// data in another order than the names, nested arrays) or whose padding is not zero.
+/// Throws Error for the first file of `source` whose tensors do not follow each other (llama.cpp
+/// refuses gaps, and data in another order than the names) or whose padding is not zero.
 void check_structure(const TensorSource& source);
 
 }  // namespace quantize::model

@@ -13,7 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::GgufBuilder;
-using test::raw_array;
 
 /// A file with padding after its header and after both tensors.
 GgufBuilder padded_model() {
@@ -77,10 +76,6 @@ TEST_CASE("what llama.cpp refuses is found") {
     reversed.tensors[0].offset = 32;
     reversed.tensors[1].offset = 0;
     CHECK(contains(finding(reversed.file()), "tensor 'a': unexpected offset 32"));
-
-    GgufBuilder nested = padded_model();
-    nested.key("deep", 9, raw_array(9, 1, raw_array(0, 1, "x")));
-    CHECK(contains(finding(nested.file()), "key 'deep': unsupported by llama.cpp"));
 }
 
 TEST_CASE("the reference's own files are sound") {
