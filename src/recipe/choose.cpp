@@ -130,7 +130,7 @@ class Chooser {
             choice.type = *wanted;
             choice.reason = is_output ? "--output-tensor-type" : "--token-embedding-type";
             choice.overridden = true;
-            if (!fits(tensor, *wanted)) throw misfit(tensor, *wanted);
+            if (!fits(tensor, *wanted)) throw misfit(tensor, *wanted, choice.reason + " F16");
             return true;
         }
         if (!recipe_.embedding_and_output) return false;
@@ -239,17 +239,17 @@ class Chooser {
             choice.type = fits(tensor, fallback.to) ? fallback.to : TensorType::F16;
             return;
         }
-        throw misfit(tensor, choice.type);
+        throw misfit(tensor, choice.type, "--tensor-type '" + printable(tensor.name) + "=F16'");
     }
 
-    static Error misfit(const TensorFacts& tensor, TensorType type) {
+    /// `remedy` is an option that gives the tensor a type that always fits.
+    static Error misfit(const TensorFacts& tensor, TensorType type, const std::string& remedy) {
         const TypeInfo& info = type_info(type);
         return Error("its rows of " + std::to_string(tensor.shape[0]) +
                      " weights are no whole blocks of " + std::to_string(info.block_elems) +
                      ", which " + std::string(info.name) +
-                     " needs, and no other type stands in for it; name one that fits, such as "
-                     "--tensor-type '" +
-                     printable(tensor.name) + "=F16'")
+                     " needs, and no other type stands in for it; name one that fits, such as " +
+                     remedy)
             .at(quoted_tensor(tensor));
     }
 

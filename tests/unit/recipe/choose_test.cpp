@@ -78,7 +78,8 @@ TEST_CASE("rows that fit no type are refused with a remedy") {
     CHECK(choose("Q4_0", tensor("blk.0.x.weight", 80), options).type == T::F16);
     // A type named for the output alone has no fallback.
     options.output_type = T::Q6_K;
-    CHECK_THROWS_AS(choose("Q4_0", tensor("output.weight", 288), options), Error);
+    CHECK_THROWS_MATCHES(choose("Q4_0", tensor("output.weight", 288), options), Error,
+                         MessageMatches(ContainsSubstring("--output-tensor-type F16")));
 }
 
 TEST_CASE("fallbacks are told") {
