@@ -78,7 +78,7 @@ HWY_INLINE void set_thresholds(Fp4Group& group) {
 HWY_INLINE void set_keys(Fp4Group& group, const float* HWY_RESTRICT x, int elems) {
     const FloatTag d;
     const IntTag di;
-    store_shorts(elems, group.keys, [&](int i) HWY_ATTR {
+    store_shorts(elems, group.keys, [&](std::int64_t i) HWY_ATTR {
         const Ints bits = hn::BitCast(di, hn::LoadU(d, x + i));
         return hn::ShiftRight<16>(hn::Add(bits, hn::Set(di, 0xFFFF)));
     });

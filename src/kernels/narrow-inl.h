@@ -67,8 +67,9 @@ HWY_INLINE void store_levels(int count, std::int8_t* HWY_RESTRICT out, const Lev
 
 /// The same for integers that fit in 16 bits.
 template <class ShortAt>
-HWY_INLINE void store_shorts(int count, std::int16_t* HWY_RESTRICT out, const ShortAt& short_at) {
-    int i = 0;
+HWY_INLINE void store_shorts(std::int64_t count, std::int16_t* HWY_RESTRICT out,
+                             const ShortAt& short_at) {
+    std::int64_t i = 0;
 #if HWY_TARGET == HWY_AVX2
     const hn::Full256<std::int16_t> d16;
     for (; i + 16 <= count; i += 16) {
@@ -78,7 +79,7 @@ HWY_INLINE void store_shorts(int count, std::int16_t* HWY_RESTRICT out, const Sh
     }
 #endif
     const hn::Rebind<std::int16_t, IntTag> d16_part;
-    for (; i < count; i += static_cast<int>(hn::Lanes(IntTag()))) {
+    for (; i < count; i += static_cast<std::int64_t>(hn::Lanes(IntTag()))) {
         hn::StoreU(hn::DemoteTo(d16_part, short_at(i)), d16_part, out + i);
     }
 }
