@@ -89,6 +89,27 @@ void append_list(Grid& grid, unsigned shells, const std::vector<std::int16_t>& d
     grid.lists.push_back(list);
 }
 
+/// Packs map and lists for the searches of kernels/lattice.h.
+void pack_for_search(Grid& grid) {
+    constexpr std::size_t alignment = kernels::short_list_alignment;
+    for (const std::int32_t entry : grid.map) {
+        if (entry >= 0) {
+            grid.short_map.push_back(grid.short_word(static_cast<std::uint32_t>(entry)));
+            continue;
+        }
+        const NeighbourList list = grid.lists[static_cast<std::size_t>(-1 - entry)];
+        grid.short_map.push_back(kernels::pack_list(
+            {static_cast<std::uint32_t>(grid.short_neighbours.size()), list.count}));
+        const std::size_t padded = (list.count + alignment - 1) / alignment * alignment;
+        for (std::size_t n = 0; n < padded; ++n) {
+            grid.short_neighbours.push_back(grid.short_word(grid.neighbour_words[list.begin + n]));
+        }
+    }
+    // The last list may be read a whole vector at a time, too.
+    grid.short_neighbours.resize(grid.short_neighbours.size() + neighbour_padding);
+    grid.short_neighbours.shrink_to_fit();
+}
+
 Grid build(const GridSpec& spec) {
     Grid grid;
     grid.dims = spec.dims;
@@ -125,6 +146,7 @@ Grid build(const GridSpec& spec) {
         grid.neighbour_words.push_back(grid.words[index]);
     }
     grid.neighbours.shrink_to_fit();
+    pack_for_search(grid);
     return grid;
 }
 
@@ -133,7 +155,9 @@ Grid build(const GridSpec& spec) {
 std::size_t Grid::memory_bytes() const {
     return words.size() * sizeof(words[0]) + point_levels.size() + map.size() * sizeof(map[0]) +
            index_of_code.size() * sizeof(index_of_code[0]) + lists.size() * sizeof(lists[0]) +
-           neighbours.size() * (sizeof(neighbours[0]) + sizeof(neighbour_words[0]));
+           neighbours.size() * (sizeof(neighbours[0]) + sizeof(neighbour_words[0])) +
+           short_map.size() * sizeof(short_map[0]) +
+           short_neighbours.size() * sizeof(short_neighbours[0]);
 }
 
 const Grid& iq1_grid() {

@@ -54,6 +54,29 @@ struct Grid {
             code = code * levels + level_of(word, i);
         return code;
     }
+    /// For the searches of kernels/lattice.h: map and neighbours in packed form.
+    std::vector<std::int32_t> short_map;
+    std::vector<std::uint16_t> short_neighbours;
+
+    /// The levels of a point as a short word (kernels/lattice.h).
+    std::uint16_t short_word(std::uint32_t word) const {
+        std::uint32_t out = 0;
+        for (unsigned i = dims; i-- > 0;)
+            out = out << (levels == 3 ? 2 : 4) | level_of(word, i);
+        return static_cast<std::uint16_t>(out);
+    }
+    /// Index of a point of the grid, given as its short word.
+    std::uint16_t index_of_short(std::uint16_t word) const {
+        std::uint32_t code = 0;
+        if (levels == 3) {
+            for (unsigned i = 8; i-- > 0;)
+                code = code * 3 + (word >> (2 * i) & 3u);
+        } else {
+            for (unsigned i = 4; i-- > 0;)
+                code = code * 8 + (word >> (4 * i) & 7u);
+        }
+        return index_of_code[code];
+    }
     /// Index of a point of the grid, given as its word.
     std::uint16_t index_of(std::uint32_t word) const { return index_of_code[code_of(word)]; }
     std::size_t memory_bytes() const;

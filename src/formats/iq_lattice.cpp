@@ -269,7 +269,7 @@ struct Fits {
     static constexpr std::size_t points = block_elems / Layout::group;
     std::array<float, run * sub_blocks> scales;
     std::array<std::uint32_t, run * sub_blocks> signs;
-    std::array<std::uint32_t, run * points> words;
+    std::array<std::uint16_t, run * points> words;
 
     std::span<const float, sub_blocks> scales_of(std::size_t block) const {
         return std::span<const float, sub_blocks>(&scales[block * sub_blocks], sub_blocks);
@@ -279,8 +279,7 @@ struct Fits {
 template <class Layout>
 void search(const Grid& grid, const float* values, const float* weights, std::size_t blocks,
             Fits<Layout>& fits) {
-    const kernels::LatticeGrid view{grid.map.data(), grid.lists.data(),
-                                    grid.neighbour_words.data()};
+    const kernels::LatticeGrid view{grid.short_map.data(), grid.short_neighbours.data()};
     kernels::fit_lattice(Layout::search, view, values, weights, blocks,
                          {fits.scales.data(), fits.signs.data(), fits.words.data()});
 }
@@ -306,7 +305,7 @@ template <class Layout>
 void take_points(const Grid& grid, const Fits<Layout>& fits, std::size_t block, Parts& parts) {
     constexpr std::size_t octets = Layout::sub_block / 8;
     for (std::size_t p = 0; p < fits.points; ++p) {
-        parts.points[p] = grid.index_of(fits.words[block * fits.points + p]);
+        parts.points[p] = grid.index_of_short(fits.words[block * fits.points + p]);
     }
     for (std::size_t k = 0; k < block_elems / 8; ++k) {
         const std::uint32_t signs = fits.signs[block * fits.sub_blocks + k / octets];

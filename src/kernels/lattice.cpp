@@ -8,10 +8,13 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/lattice.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -29,46 +32,40 @@ using lattice::Refit;
 /// Set in a word beside the levels: the point was off the grid and is a neighbour.
 constexpr std::int32_t off_grid_bit = INT32_MIN;
 
-/// The word of the point whose levels are all zero: every grid has it.
-template <class Spec>
-constexpr std::int32_t lowest_point = Spec::levels == 3 ? 0x40404040 : 0;
-
 /// Rounds a group's values to levels and looks them up: the entry of the map for each lane.
-template <class Spec>
+/// `InRange` promises that no product with the scale is NaN or beyond 2^22, where rounding wraps.
+template <class Spec, bool InRange>
 HWY_INLINE Ints look_up_group(const LatticeGrid& grid, const LatticeTile<Spec>& tile,
                               std::size_t group, Floats inverse_scale) {
     const FloatTag d;
     const IntTag di;
     const std::size_t lanes = hn::Lanes(d);
-    const Floats half = hn::Set(d, 0.5f);
     const Floats one = hn::Set(d, 1.0f);
-    const Ints top = hn::Set(di, static_cast<std::int32_t>(Spec::levels - 1));
+    constexpr auto top = static_cast<std::int32_t>(Spec::levels - 1);
+    // Rounding x / 2 with 1.5 * 2^23 leaves the same bits as rounding x with 1.5 * 2^24.
+    constexpr std::int32_t rounded_zero = 0x4BC00000;
+    const Floats magic = hn::BitCast(d, hn::Set(di, rounded_zero));
     Ints code = hn::Zero(di);
+    std::uint32_t excess = 0;  // what the bits of `magic` add up to in the code
     for (std::size_t i = Spec::dims; i-- > 0;) {
         const Floats x = hn::Load(d, tile.values + (group * Spec::dims + i) * lanes);
-        const Ints rounded = nearest_int(hn::Mul(half, hn::Sub(hn::Mul(inverse_scale, x), one)));
-        const Ints level = hn::Max(hn::Min(rounded, top), hn::Zero(di));
+        const Floats twice = hn::Sub(hn::Mul(inverse_scale, x), one);
+        Ints level;
+        if constexpr (InRange) {
+            const Floats limited =
+                hn::Min(hn::Max(twice, hn::Zero(d)), hn::Set(d, static_cast<float>(2 * top)));
+            level = hn::BitCast(di, hn::Add(limited, magic));
+            excess = excess * static_cast<std::uint32_t>(Spec::levels) + rounded_zero;
+        } else {
+            level = nearest_int(hn::Mul(hn::Set(d, 0.5f), twice));
+            level = hn::Max(hn::Min(level, hn::Set(di, top)), hn::Zero(di));
+        }
         const Ints shifted =
             Spec::levels == 3 ? hn::Add(code, hn::Add(code, code)) : hn::ShiftLeft<3>(code);
         code = hn::Add(shifted, level);
     }
+    code = hn::Sub(code, hn::Set(di, static_cast<std::int32_t>(excess)));
     return hn::GatherIndex(di, grid.map, code);
-}
-
-/// Searches for the `count` pending positions of `words`; word w has the scale of its candidate.
-template <class Spec>
-HWY_INLINE void resolve_pending(const LatticeGrid& grid, LatticeTile<Spec>& tile, std::size_t count,
-                                const float* scales, std::int32_t* words) {
-    const std::size_t lanes = hn::Lanes(FloatTag());
-    for (std::size_t p = 0; p < count; ++p) {
-        const auto at = static_cast<std::size_t>(tile.pending[p]);
-        const std::size_t lane = at & (lanes - 1);
-        const std::size_t row = at / lanes;
-        const float scale = scales[row / tile.groups * lanes + lane];
-        const std::int32_t word = find_neighbour<Spec>(grid, tile, lane, row % tile.groups, scale,
-                                                       words[at], tile.failed[lane]);
-        words[at] = word | off_grid_bit;
-    }
 }
 
 /// Sums of weight * value * q and weight * q * q over the sub-block, q being 2 * level + 1, for
@@ -91,14 +88,14 @@ HWY_INLINE void sum_points(const LatticeTile<Spec>& tile, const std::int32_t* wo
             const std::size_t at = (group * Spec::dims + i) * lanes;
             const Floats weight = hn::Load(d, tile.weights + at);
             const Floats weighted = hn::Load(d, tile.weighted + at);
-            const Floats a = look_up(odd_numbers<Spec>(), word_a);
-            const Floats b = look_up(odd_numbers<Spec>(), word_b);
+            const Floats a = look_up<Spec>(odd_numbers<Spec>(), word_a);
+            const Floats b = look_up<Spec>(odd_numbers<Spec>(), word_b);
             product_a = hn::Add(product_a, hn::Mul(weighted, a));
             product_b = hn::Add(product_b, hn::Mul(weighted, b));
             square_a = hn::Add(square_a, hn::Mul(hn::Mul(weight, a), a));
             square_b = hn::Add(square_b, hn::Mul(hn::Mul(weight, b), b));
-            word_a = hn::ShiftRight<4>(word_a);
-            word_b = hn::ShiftRight<4>(word_b);
+            word_a = next_field<Spec>(word_a);
+            word_b = next_field<Spec>(word_b);
         }
     }
     hn::Store(product_a, d, products);
@@ -107,29 +104,235 @@ HWY_INLINE void sum_points(const LatticeTile<Spec>& tile, const std::int32_t* wo
     hn::Store(square_b, d, squares + b_offset);
 }
 
-/// Rounds, searches and sums for every scale of the sweep.
-template <class Spec>
-HWY_INLINE void sweep(const LatticeGrid& grid, LatticeTile<Spec>& tile, Floats divisor,
-                      Mask active) {
+/// The entries of the map for every scale of the sweep.
+template <class Spec, bool InRange>
+HWY_INLINE void round_sweep(const LatticeGrid& grid, LatticeTile<Spec>& tile, Floats divisor) {
     const FloatTag d;
     const IntTag di;
     const std::size_t lanes = hn::Lanes(d);
-    std::size_t pending = 0;
     for (std::size_t c = 0; c < tile.candidates; ++c) {
         const float step = static_cast<float>(static_cast<int>(c) - Spec::reach) * Spec::step;
         const float target = static_cast<float>(2 * Spec::levels - 1) + step;
         const Floats inverse_scale = hn::Div(hn::Set(d, target), divisor);
         hn::Store(hn::Div(hn::Set(d, 1.0f), inverse_scale), d, tile.scales + c * lanes);
         for (std::size_t group = 0; group < tile.groups; ++group) {
-            const std::size_t at = (c * tile.groups + group) * lanes;
-            const Ints entry = look_up_group(grid, tile, group, inverse_scale);
-            hn::Store(entry, di, tile.words + at);
-            const auto missing = hn::And(hn::Lt(entry, hn::Zero(di)), hn::RebindMask(di, active));
-            const Ints positions = hn::Iota(di, static_cast<std::int32_t>(at));
-            pending += hn::CompressStore(positions, missing, di, tile.pending + pending);
+            const Ints entry = look_up_group<Spec, InRange>(grid, tile, group, inverse_scale);
+            hn::Store(entry, di, tile.words + (c * tile.groups + group) * lanes);
         }
     }
-    resolve_pending(grid, tile, pending, tile.scales, tile.words);
+}
+
+/// Finds the runs of candidates for which a group misses the grid at the same point.
+template <class Spec>
+HWY_INLINE void mark_runs(LatticeTile<Spec>& tile, Mask active) {
+    const FloatTag d;
+    const IntTag di;
+    const std::size_t lanes = hn::Lanes(d);
+    const std::size_t row_bytes = std::max<std::size_t>(1, lanes / 8);
+    for (std::size_t group = 0; group < tile.groups; ++group) {
+        Ints end = hn::Zero(di);
+        Ints next = hn::Zero(di);
+        for (std::size_t c = tile.candidates; c-- > 0;) {
+            const std::size_t row = c * tile.groups + group;
+            const Ints entry = hn::Load(di, tile.words + row * lanes);
+            const Ints here = hn::Set(di, static_cast<std::int32_t>(c));
+            end = c + 1 == tile.candidates ? here : hn::IfThenElse(hn::Eq(entry, next), end, here);
+            hn::Store(end, di, tile.run_ends + row * lanes);
+            const Ints before =
+                c == 0 ? hn::Zero(di) : hn::Load(di, tile.words + (row - tile.groups) * lanes);
+            const auto starts = hn::And(hn::Lt(entry, hn::Zero(di)), hn::Ne(entry, before));
+            const Mask wanted = hn::And(active, hn::RebindMask(d, starts));
+            hn::StoreMaskBits(d, wanted, tile.run_starts + row * row_bytes);
+            next = entry;
+        }
+    }
+    std::memset(tile.run_starts + tile.candidates * tile.groups * row_bytes, 0, 8);
+}
+
+/// The tolerance of the searches for each group: neighbours whose computed distances differ by
+/// more, at two scales of the sweep, keep their order at all scales between, as computed.
+///
+/// Proof. Let D_q(s) = sum of w (s q - x)^2 in exact arithmetic; u = 2^-24; S the largest scale; Q
+/// the largest q; M = S Q + |x|; B = sum of w M^2. A computed difference is off by at most
+/// 2.01 u M, so a computed term by at most 6.1 u w M^2, and the sum of up to 8 terms by at most
+/// E = 14 u B. For two neighbours D_p(s) - D_q(s) = s (a s - b) with constants a and b, so that
+/// g(s) / s is linear for the gap g(s): if g is at least G at both ends of an interval, then it is
+/// at least r G inside, r being the ratio of its ends. Over the sweep r > 0.66. A computed gap of
+/// T at both ends means G >= T - 2 E, and computed distances keep their order inside when
+/// r G > 2 E, which T >= 5.1 E = 72 u B ensures. T = 2^-17 B = 128 u B is used, to be on the
+/// safe side of the roundings of B and T. All this needs numbers that neither overflow nor lose
+/// bits to underflow; outside the ranges checked below the tolerance is infinite, and no
+/// neighbour is ever sure.
+template <class Spec>
+HWY_INLINE void compute_tolerances(LatticeTile<Spec>& tile) {
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    const Floats top =
+        hn::Mul(hn::Load(d, tile.scales), hn::Set(d, static_cast<float>(2 * Spec::levels - 1)));
+    for (std::size_t group = 0; group < tile.groups; ++group) {
+        Floats bound = hn::Zero(d);
+        Floats largest = hn::Zero(d);
+        for (std::size_t i = 0; i < Spec::dims; ++i) {
+            const std::size_t at = (group * Spec::dims + i) * lanes;
+            const Floats reach = hn::Add(top, hn::Abs(hn::Load(d, tile.values + at)));
+            largest = hn::Max(largest, reach);
+            bound = hn::Add(bound, hn::Mul(hn::Load(d, tile.roots + at), hn::Mul(reach, reach)));
+        }
+        Mask ordinary = hn::And(hn::Ge(top, hn::Set(d, 1e-15f)), hn::Le(largest, hn::Set(d, 1e9f)));
+        ordinary = hn::And(
+            ordinary, hn::And(hn::Ge(bound, hn::Set(d, 1e-20f)), hn::Le(bound, hn::Set(d, 1e30f))));
+        const Floats tolerance = hn::Mul(bound, hn::Set(d, 0x1p-17f));
+        const Floats never = hn::Set(d, std::numeric_limits<float>::infinity());
+        hn::Store(hn::IfThenElse(ordinary, tolerance, never), d, tile.tolerances + group * lanes);
+    }
+}
+
+/// Lists searches, those whose neighbours fit one vector apart from longer ones, so that
+/// the processor guesses the course of each loop. Nothing here waits for the result of a search.
+template <class Spec>
+class SearchQueue {
+ public:
+    SearchQueue(const LatticeGrid& grid, LatticeTile<Spec>& tile) : grid_(grid), tile_(tile) {}
+
+    /// Adds the search for one candidate and column when `wanted`.
+    HWY_INLINE void add(std::size_t candidate, std::size_t column, bool wanted) {
+        const std::size_t at = candidate * columns() + column;
+        const std::int32_t entry = tile_.words[at];
+        const NeighbourList list = unpack_list(entry);
+        const bool fits = list.count <= hn::Lanes(FloatTag());
+        if (wanted) hwy::Prefetch(grid_.neighbours + list.begin);
+        tile_.short_jobs[short_count_] = static_cast<std::uint16_t>(at);
+        tile_.long_jobs[long_count_] = static_cast<std::uint16_t>(at);
+        short_count_ += wanted && fits;
+        long_count_ += wanted && !fits;
+    }
+
+    /// Does all searches, and forgets them.
+    HWY_INLINE void run() {
+        for (std::size_t j = 0; j < short_count_; ++j)
+            search<false>(tile_.short_jobs[j]);
+        for (std::size_t j = 0; j < long_count_; ++j)
+            search<true>(tile_.long_jobs[j]);
+        short_count_ = 0;
+        long_count_ = 0;
+    }
+
+ private:
+    static HWY_INLINE std::size_t columns() {
+        return LatticeTile<Spec>::groups * hn::Lanes(FloatTag());
+    }
+
+    template <bool Long>
+    HWY_INLINE void search(std::size_t at) {
+        const std::size_t lanes = hn::Lanes(FloatTag());
+        const std::size_t column = at % columns();
+        const std::size_t lane = column & (lanes - 1);
+        const float scale = tile_.scales[at / columns() * lanes + lane];
+        const Neighbour found =
+            find_neighbour<Spec, Long>(grid_, tile_, lane, column / lanes, scale, tile_.words[at],
+                                       tile_.tolerances[column], tile_.failed[lane]);
+        tile_.words[at] = found.word | off_grid_bit;
+        tile_.sure[at] = found.sure;
+    }
+
+    const LatticeGrid& grid_;
+    LatticeTile<Spec>& tile_;
+    std::size_t short_count_ = 0;
+    std::size_t long_count_ = 0;
+};
+
+/// Searches for the first and the last candidate of each run, and lists the runs between.
+template <class Spec>
+HWY_INLINE std::size_t search_ends(LatticeTile<Spec>& tile, SearchQueue<Spec>& queue) {
+    const std::size_t lanes = hn::Lanes(FloatTag());
+    const std::size_t row_bits = std::max<std::size_t>(8, lanes);
+    std::size_t count = 0;
+    for (std::size_t base = 0; base < tile.candidates * tile.groups * row_bits; base += 64) {
+        std::uint64_t bits;
+        std::memcpy(&bits, tile.run_starts + base / 8, sizeof(bits));
+        for (; bits != 0; bits &= bits - 1) {
+            const std::size_t at = base + static_cast<std::size_t>(std::countr_zero(bits));
+            const std::size_t row = at / row_bits;
+            const std::size_t lane = at % row_bits;
+            const std::size_t column = row % tile.groups * lanes + lane;
+            const std::size_t first = row / tile.groups;
+            const auto last = static_cast<std::size_t>(tile.run_ends[row * lanes + lane]);
+            queue.add(first, column, true);
+            queue.add(last, column, last > first);
+            tile.intervals[count] = {static_cast<std::uint8_t>(first),
+                                     static_cast<std::uint8_t>(last),
+                                     static_cast<std::uint16_t>(column)};
+            count += last > first + 1;
+        }
+    }
+    queue.run();
+    return count;
+}
+
+/// Finds the words of all runs of candidates with the same entry. Between two candidates whose
+/// searches surely find the same neighbour, all others find it too, and their words are left
+/// for fill_runs(); other intervals are halved.
+template <class Spec>
+HWY_INLINE void resolve_runs(const LatticeGrid& grid, LatticeTile<Spec>& tile) {
+    const std::size_t stride = tile.groups * hn::Lanes(FloatTag());
+    SearchQueue<Spec> queue(grid, tile);
+    for (std::size_t count = search_ends(tile, queue); count > 0;) {
+        std::size_t next = 0;
+        for (std::size_t n = 0; n < count; ++n) {
+            const CandidateInterval interval = tile.intervals[n];
+            const std::size_t low = interval.low * stride + interval.column;
+            const std::size_t high = interval.high * stride + interval.column;
+            const bool alike =
+                (tile.words[low] == tile.words[high]) & tile.sure[low] & tile.sure[high];
+            const auto middle = static_cast<std::uint8_t>((interval.low + interval.high) / 2);
+            queue.add(middle, interval.column, !alike);
+            tile.next_intervals[next] = {interval.low, middle, interval.column};
+            next += !alike && middle - interval.low > 1;
+            tile.next_intervals[next] = {middle, interval.high, interval.column};
+            next += !alike && interval.high - middle > 1;
+        }
+        queue.run();
+        std::swap(tile.intervals, tile.next_intervals);
+        count = next;
+    }
+}
+
+/// Gives entries that resolve_runs() left the word of the candidate before.
+template <class Spec>
+HWY_INLINE void fill_runs(LatticeTile<Spec>& tile) {
+    const IntTag di;
+    const std::size_t lanes = hn::Lanes(di);
+    for (std::size_t group = 0; group < tile.groups; ++group) {
+        Ints before = hn::Zero(di);
+        for (std::size_t c = 0; c < tile.candidates; ++c) {
+            std::int32_t* const at = tile.words + (c * tile.groups + group) * lanes;
+            const Ints word = hn::Load(di, at);
+            const auto left = hn::And(hn::Lt(word, hn::Zero(di)),
+                                      hn::Gt(word, hn::Set(di, pack_list({0, 0}) - 1)));
+            before = hn::IfThenElse(left, before, word);
+            hn::Store(before, di, at);
+        }
+    }
+}
+
+/// Rounds, searches and sums for every scale of the sweep.
+template <class Spec>
+HWY_INLINE void sweep(const LatticeGrid& grid, LatticeTile<Spec>& tile, Floats divisor,
+                      Mask active) {
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    // Products of the sweep stay below 18 / divisor * largest: well within the range.
+    const Mask small = hn::Le(hn::Load(d, tile.largest), hn::Mul(divisor, hn::Set(d, 1e5f)));
+    const Mask in_range = hn::And(small, hn::Ge(divisor, hn::Set(d, 1e-30f)));
+    if (hn::AllTrue(d, in_range)) {
+        round_sweep<Spec, true>(grid, tile, divisor);
+    } else {
+        round_sweep<Spec, false>(grid, tile, divisor);
+    }
+    mark_runs(tile, active);
+    compute_tolerances(tile);
+    resolve_runs(grid, tile);
+    fill_runs(tile);
     const std::size_t stride = tile.groups * lanes;
     for (std::size_t c = 0; c < tile.candidates; c += 2) {
         // The number of candidates is odd: the last is summed beside itself.
@@ -163,7 +366,7 @@ HWY_INLINE Floats choose_candidate(LatticeTile<Spec>& tile, Floats start) {
     }
     HWY_ALIGN std::int32_t winners[max_lanes];
     hn::Store(winner, di, winners);
-    const std::int32_t lowest = lowest_point<Spec> | (Spec::starts_on_grid ? 0 : off_grid_bit);
+    const std::int32_t lowest = Spec::starts_on_grid ? 0 : off_grid_bit;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         for (std::size_t group = 0; group < tile.groups; ++group) {
             const std::size_t at = group * lanes + lane;
@@ -192,21 +395,27 @@ HWY_INLINE Floats refit(const LatticeGrid& grid, LatticeTile<Spec>& tile, Floats
     if (hn::AllFalse(d, wanted)) return scale;
     const Floats inverse_scale = hn::Div(hn::Set(d, 1.0f), scale);
     hn::Store(scale, d, tile.scales);
-    std::size_t pending = 0;
     for (std::size_t group = 0; group < tile.groups; ++group) {
-        const std::size_t at = group * lanes;
-        const Ints old = hn::Load(di, tile.best_words + at);
+        std::int32_t* const words = tile.best_words + group * lanes;
+        const Ints old = hn::Load(di, words);
         auto again = hn::RebindMask(di, wanted);
         if (Spec::refit == Refit::off_grid_groups) {
             again = hn::And(again, hn::Lt(old, hn::Zero(di)));
         }
-        const Ints entry = look_up_group(grid, tile, group, inverse_scale);
-        hn::Store(hn::IfThenElse(again, entry, old), di, tile.best_words + at);
-        const auto missing = hn::And(hn::Lt(entry, hn::Zero(di)), again);
-        const Ints positions = hn::Iota(di, static_cast<std::int32_t>(at));
-        pending += hn::CompressStore(positions, missing, di, tile.pending + pending);
+        const Ints entry = look_up_group<Spec, false>(grid, tile, group, inverse_scale);
+        hn::Store(hn::IfThenElse(again, entry, old), di, words);
+        std::uint8_t missing[8] = {};
+        hn::StoreMaskBits(di, hn::And(hn::Lt(entry, hn::Zero(di)), again), missing);
+        for (unsigned bits = missing[0] | missing[1] << 8; bits != 0; bits &= bits - 1) {
+            const auto lane = static_cast<std::size_t>(std::countr_zero(bits));
+            const std::int32_t missed = words[lane];
+            const bool fits = unpack_list(missed).count <= lanes;
+            const auto find = fits ? find_neighbour<Spec, false> : find_neighbour<Spec, true>;
+            words[lane] =
+                find(grid, tile, lane, group, tile.scales[lane], missed, 0.0f, tile.failed[lane])
+                    .word;
+        }
     }
-    resolve_pending(grid, tile, pending, tile.scales, tile.best_words);
     sum_points(tile, tile.best_words, tile.best_words, tile.products, tile.squares, 0);
     const Floats square = hn::Load(d, tile.squares);
     const Mask better = hn::And(wanted, hn::Gt(square, hn::Zero(d)));
@@ -231,9 +440,10 @@ HWY_INLINE void store_fits(const LatticeTile<Spec>& tile, std::size_t first, std
         fits.scales[to] = active ? scale : 0.0f;
         fits.signs[to] = active ? signs : 0;
         for (std::size_t group = 0; group < tile.groups; ++group) {
-            const std::int32_t word = tile.best_words[group * lanes + lane] & ~off_grid_bit;
-            fits.words[to * tile.groups + group] =
-                static_cast<std::uint32_t>(active ? word : lowest_point<Spec>);
+            const auto word =
+                static_cast<std::uint16_t>(tile.best_words[group * lanes + lane] & 0xFFFF);
+            // Lanes with nothing to fit get the point of lowest levels, which every grid has.
+            fits.words[to * tile.groups + group] = active ? word : std::uint16_t{0};
         }
     }
 }
@@ -251,6 +461,7 @@ HWY_INLINE void fit_tile(const LatticeGrid& grid, LatticeTile<Spec>& tile) {
         scale = fit_positive(tile);
         divisor = hn::Mul(scale, hn::Set(d, static_cast<float>(Spec::levels)));
         active = hn::AndNot(hn::Le(divisor, zero), active);
+        divisor = hn::IfThenElse(active, divisor, hn::Set(d, 1.0f));
         hn::Store(hn::VecFromMask(di, hn::RebindMask(di, active)), di, tile.active);
     }
     if (hn::AllFalse(d, active)) return;

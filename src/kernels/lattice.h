@@ -26,12 +26,36 @@ struct NeighbourList {
 /// that whole vectors may be read. A copy never wins against the entry it copies.
 inline constexpr std::size_t neighbour_padding = 16;
 
-/// What a search needs of a grid; formats/iq_grids.h says what codes and words are.
+/// What a search needs of a grid, packed so that little of the cache is used. A short word is a
+/// point's levels, two bits each when there are 3 levels and four bits each when there are 8, the
+/// first coordinate lowest.
 struct LatticeGrid {
-    const std::int32_t* map;  ///< by code: the point's word, or -1 - (index into lists)
-    const NeighbourList* lists;
-    const std::uint32_t* neighbour_words;
+    /// By code (formats/iq_grids.h): the point's short word, or the packed list of its neighbours.
+    const std::int32_t* map;
+    /// The neighbours of all lists as short words; a whole vector may be read from every list.
+    const std::uint16_t* neighbours;
 };
+
+/// Lists start at multiples of this, so that few cache lines are touched.
+inline constexpr std::size_t short_list_alignment = 8;
+/// No list is longer (the longest has 292 entries).
+inline constexpr std::size_t longest_list = 320;
+
+/// A list in an entry of the map, a negative number: bit 30 set, nine bits of count, and
+/// begin / short_list_alignment. A short word with bit 31 set but not bit 30 stays free for the
+/// search's own use.
+constexpr std::int32_t pack_list(NeighbourList list) {
+    return static_cast<std::int32_t>(0xC0000000u | list.count << 21 |
+                                     list.begin / short_list_alignment);
+}
+constexpr NeighbourList unpack_list(std::int32_t entry) {
+    const auto bits = static_cast<std::uint32_t>(entry);
+    return {(bits & 0x1FFFFFu) * static_cast<std::uint32_t>(short_list_alignment),
+            bits >> 21 & 511u};
+}
+constexpr bool is_packed_list(std::int32_t entry) {
+    return static_cast<std::uint32_t>(entry) >= 0xC0000000u;
+}
 
 /// Results, sub-block after sub-block.
 struct LatticeFits {
@@ -39,7 +63,7 @@ struct LatticeFits {
     /// Bit i: weight i is negative. Where a type stores only seven of eight signs, the number of
     /// negative weights in each group of eight is even.
     std::uint32_t* signs;
-    std::uint32_t* words;  ///< one point of the grid for each group
+    std::uint16_t* words;  ///< for each group: the short word of a point of the grid
 };
 
 /// Fits all sub-blocks of `block_count` super-blocks of `values`. `importance` is null or has one

@@ -3,8 +3,8 @@
 //
 // A coordinate of level l adds weight * (scale * (2l + 1) - value)^2, of which there are only 3 or
 // 8 different ones. So all terms of the group are computed first, 32 numbers, and each distance is
-// a sum of look-ups: the words of the points are made so that the field of a coordinate is an
-// index into eight of these terms, which a permutation of one register looks up.
+// a sum of look-ups: the field of a coordinate in the word of a point is an index into four or
+// eight of these terms, which a permutation of one register looks up.
 #if defined(QUANTIZE_KERNELS_LATTICE_SEARCH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTIZE_KERNELS_LATTICE_SEARCH_INL_H_
 #undef QUANTIZE_KERNELS_LATTICE_SEARCH_INL_H_
@@ -19,31 +19,46 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 
-// On x86 with eight or more lanes a permutation looks up eight floats and reads only the low bits
-// of the index (three; or four, of which a field's highest is never set). Highway's debug builds
-// want the index clean.
+using ShortWordTag = hn::Rebind<std::uint16_t, IntTag>;
+
+// Permutations look up floats by the low bits of the index: two on 128-bit targets, three on AVX2,
+// four on AVX-512. Tables of four are repeated over the register, and four-bit fields have their
+// highest bit clear, so that what stands above a field does not matter on x86 with AVX2. Elsewhere,
+// and in Highway's debug builds, the index must be clean.
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-inline constexpr bool permutes_eight = true;
 inline constexpr bool wants_clean_index = HWY_IS_DEBUG_BUILD;
+inline constexpr bool permutes_eight = true;
+inline constexpr bool permutes_four = true;
 #else
-inline constexpr bool permutes_eight = false;
 inline constexpr bool wants_clean_index = true;
+inline constexpr bool permutes_eight = false;
+inline constexpr bool permutes_four = !HWY_HAVE_SCALABLE;
 #endif
 
-/// table[low three bits of the index]; what is above the field in the index does not matter.
-/// Reads a whole vector at `table`.
-HWY_INLINE Floats look_up(const float* table, Ints index) {
+/// table[lowest field of `word`], the field being that of a short word with Spec's levels. Reads a
+/// whole vector at `table`, which is aligned to 16 bytes.
+template <class Spec>
+HWY_INLINE Floats look_up(const float* table, Ints word) {
     const FloatTag d;
     const IntTag di;
-    if constexpr (wants_clean_index) index = hn::And(index, hn::Set(di, 7));
-    if constexpr (permutes_eight) {
-        return hn::TableLookupLanes(hn::LoadU(d, table), hn::IndicesFromVec(d, index));
+    constexpr std::int32_t mask = Spec::levels == 3 ? 3 : 7;
+    if constexpr (wants_clean_index) word = hn::And(word, hn::Set(di, mask));
+    if constexpr (Spec::levels == 3 && permutes_four) {
+        return hn::TableLookupLanes(hn::LoadDup128(d, table), hn::IndicesFromVec(d, word));
+    } else if constexpr (Spec::levels == 8 && permutes_eight) {
+        return hn::TableLookupLanes(hn::LoadU(d, table), hn::IndicesFromVec(d, word));
     } else {
-        return hn::GatherIndex(d, table, index);
+        return hn::GatherIndex(d, table, word);
     }
 }
 
-/// 2 * level + 1 by a field's index.
+/// The word with the next coordinate's field lowest.
+template <class Spec>
+HWY_INLINE Ints next_field(Ints word) {
+    return Spec::levels == 3 ? hn::ShiftRight<2>(word) : hn::ShiftRight<4>(word);
+}
+
+/// 2 * level + 1 by level, for look_up().
 template <class Spec>
 HWY_INLINE const float* odd_numbers() {
     HWY_ALIGN static constexpr float three_levels[max_lanes] = {1, 3, 5, 7, 1, 3, 5, 7};
@@ -82,63 +97,77 @@ HWY_INLINE void compute_terms(const LatticeTile<Spec>& tile, std::size_t lane, s
 
 /// Squared distances of as many neighbours as there are lanes.
 template <class Spec>
-HWY_INLINE Floats sum_terms(const float* terms, Ints word) {
-    Floats sum = look_up(terms, word);
-    if constexpr (Spec::levels == 3) {
-        sum = hn::Add(sum, look_up(terms, hn::ShiftRight<4>(word)));
-        sum = hn::Add(sum, look_up(terms + 8, hn::ShiftRight<8>(word)));
-        sum = hn::Add(sum, look_up(terms + 8, hn::ShiftRight<12>(word)));
-        sum = hn::Add(sum, look_up(terms + 16, hn::ShiftRight<16>(word)));
-        sum = hn::Add(sum, look_up(terms + 16, hn::ShiftRight<20>(word)));
-        sum = hn::Add(sum, look_up(terms + 24, hn::ShiftRight<24>(word)));
-        sum = hn::Add(sum, look_up(terms + 24, hn::ShiftRight<28>(word)));
-    } else {
-        sum = hn::Add(sum, look_up(terms + 8, hn::ShiftRight<4>(word)));
-        sum = hn::Add(sum, look_up(terms + 16, hn::ShiftRight<8>(word)));
-        sum = hn::Add(sum, look_up(terms + 24, hn::ShiftRight<12>(word)));
+HWY_INLINE Floats sum_terms(const float* terms, const std::uint16_t* neighbours) {
+    constexpr std::size_t places = Spec::levels == 3 ? 4 : 8;
+    constexpr int bits = Spec::levels == 3 ? 2 : 4;
+    const Ints word = hn::PromoteTo(IntTag(), hn::LoadU(ShortWordTag(), neighbours));
+    Floats sum = look_up<Spec>(terms, word);
+    sum = hn::Add(sum, look_up<Spec>(terms + places, hn::ShiftRight<bits>(word)));
+    sum = hn::Add(sum, look_up<Spec>(terms + 2 * places, hn::ShiftRight<2 * bits>(word)));
+    sum = hn::Add(sum, look_up<Spec>(terms + 3 * places, hn::ShiftRight<3 * bits>(word)));
+    if constexpr (Spec::dims == 8) {
+        sum = hn::Add(sum, look_up<Spec>(terms + 4 * places, hn::ShiftRight<4 * bits>(word)));
+        sum = hn::Add(sum, look_up<Spec>(terms + 5 * places, hn::ShiftRight<5 * bits>(word)));
+        sum = hn::Add(sum, look_up<Spec>(terms + 6 * places, hn::ShiftRight<6 * bits>(word)));
+        sum = hn::Add(sum, look_up<Spec>(terms + 7 * places, hn::ShiftRight<7 * bits>(word)));
     }
     return sum;
 }
 
-/// The word of the neighbour at the smallest distance, the first of equals. When no distance is
-/// finite, sets `failed` and answers the nearest neighbour.
-template <class Spec>
-HWY_INLINE std::int32_t find_neighbour(const LatticeGrid& grid, const LatticeTile<Spec>& tile,
-                                       std::size_t lane, std::size_t group, float scale,
-                                       std::int32_t entry, bool& failed) {
+/// What a search found.
+struct Neighbour {
+    std::int32_t word;
+    bool sure;  ///< every other neighbour is farther by more than the tolerance
+};
+
+/// The neighbour at the smallest distance, the first of equals. When no distance is finite, sets
+/// `failed` and answers the first neighbour. `Long` says that the list exceeds a vector.
+template <class Spec, bool Long>
+HWY_INLINE Neighbour find_neighbour(const LatticeGrid& grid, const LatticeTile<Spec>& tile,
+                                    std::size_t lane, std::size_t group, float scale,
+                                    std::int32_t entry, float tolerance, bool& failed) {
     const FloatTag d;
-    const IntTag di;
     const std::size_t lanes = hn::Lanes(d);
     HWY_ALIGN float terms[term_count + max_lanes];
     compute_terms<Spec>(tile, lane, group, scale, terms);
-    const NeighbourList list = grid.lists[-1 - entry];
-    const auto* words = reinterpret_cast<const std::int32_t*>(grid.neighbour_words) + list.begin;
+    const NeighbourList list = unpack_list(entry);
+    const std::uint16_t* const words = grid.neighbours + list.begin;
     const Floats none = hn::Set(d, FLT_MAX);
-    Floats best = none;
-    std::size_t rank = 0;
-    if (list.count <= lanes) {
-        const Floats distance = sum_terms<Spec>(terms, hn::LoadU(di, words));
-        best = hn::IfThenElse(hn::Lt(distance, best), distance, best);
+    if constexpr (!Long) {
+        const Floats distance = sum_terms<Spec>(terms, words);
+        const Mask usable = hn::And(hn::FirstN(d, list.count), hn::Lt(distance, none));
+        const Floats best = hn::IfThenElse(usable, distance, none);
         const Floats least = hn::MinOfLanes(d, best);
-        failed |= hn::GetLane(least) >= FLT_MAX;
-        rank = hn::FindKnownFirstTrue(d, hn::Eq(best, least));
-    } else {
-        Ints ranks = hn::Zero(di);
-        for (std::size_t j = 0; j < list.count; j += lanes) {
-            const Floats distance = sum_terms<Spec>(terms, hn::LoadU(di, words + j));
-            const Mask less = hn::Lt(distance, best);
-            best = hn::IfThenElse(less, distance, best);
-            ranks = hn::IfThenElse(hn::RebindMask(di, less),
-                                   hn::Set(di, static_cast<std::int32_t>(j)), ranks);
-        }
-        ranks = hn::Add(ranks, hn::Iota(di, 0));
-        const Floats least = hn::MinOfLanes(d, best);
-        failed |= hn::GetLane(least) >= FLT_MAX;
-        const auto others = hn::Set(di, 0x7FFFFFFF);
-        ranks = hn::IfThenElse(hn::RebindMask(di, hn::Eq(best, least)), ranks, others);
-        rank = static_cast<std::size_t>(hn::GetLane(hn::MinOfLanes(di, ranks)));
+        failed |= !(hn::GetLane(least) < FLT_MAX);
+        const Mask near = hn::Le(best, hn::Add(least, hn::Set(d, tolerance)));
+        const std::size_t rank = hn::FindKnownFirstTrue(d, hn::Eq(best, least));
+        return {words[rank], hn::CountTrue(d, near) == 1};
     }
-    return words[rank];
+    HWY_ALIGN float distances[longest_list + max_lanes];
+    Floats best = none;
+    for (std::size_t j = 0; j < list.count; j += lanes) {
+        const Floats distance = sum_terms<Spec>(terms, words + j);
+        const Mask usable = hn::And(hn::FirstN(d, list.count - j), hn::Lt(distance, none));
+        const Floats kept = hn::IfThenElse(usable, distance, none);
+        best = hn::Min(best, kept);
+        hn::Store(kept, d, distances + j);
+    }
+    const Floats least = hn::MinOfLanes(d, best);
+    if (!(hn::GetLane(least) < FLT_MAX)) {
+        failed = true;
+        return {words[0], false};
+    }
+    const Floats limit = hn::Add(least, hn::Set(d, tolerance));
+    std::size_t near = 0;
+    std::size_t rank = 0;
+    for (std::size_t j = (list.count - 1) / lanes * lanes + lanes; j > 0;) {
+        j -= lanes;
+        const Floats distance = hn::Load(d, distances + j);
+        near += hn::CountTrue(d, hn::Le(distance, limit));
+        const Mask equal = hn::Eq(distance, least);
+        if (!hn::AllFalse(d, equal)) rank = j + hn::FindKnownFirstTrue(d, equal);
+    }
+    return {words[rank], near == 1};
 }
 
 }  // namespace quantize::kernels::HWY_NAMESPACE

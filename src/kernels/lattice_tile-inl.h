@@ -21,6 +21,13 @@ namespace quantize::kernels::HWY_NAMESPACE {
 /// Floats in the table of the terms of one group: 8 coordinates with 4 places or 4 with 8.
 inline constexpr std::size_t term_count = 32;
 
+/// Candidates `low` and `high`, with others between them, of one column (group and lane) of a tile.
+struct CandidateInterval {
+    std::uint8_t low;
+    std::uint8_t high;
+    std::uint16_t column;
+};
+
 /// Element i of lane j is at [i * lanes + j].
 template <class Spec>
 struct LatticeTile {
@@ -33,6 +40,7 @@ struct LatticeTile {
     HWY_ALIGN float weighted[size * max_lanes];  ///< weight times value
     HWY_ALIGN float roots[size * max_lanes];     ///< square roots of the weights
     HWY_ALIGN float maximum[max_lanes];
+    HWY_ALIGN float largest[max_lanes];        ///< like maximum, of the magnitudes
     HWY_ALIGN std::int32_t active[max_lanes];  ///< -1 where there is something to fit, else 0
     HWY_ALIGN std::int32_t signs[max_lanes];
 
@@ -41,13 +49,26 @@ struct LatticeTile {
     HWY_ALIGN float spread_values[Spec::levels == 3 ? size * 4 * max_lanes : 1];
     HWY_ALIGN float spread_roots[Spec::levels == 3 ? size * 4 * max_lanes : 1];
 
-    /// By candidate: scale; by candidate and group: entry of the map, then word of the point.
+    /// By candidate: scale; by candidate and group: entry of the map, then short word.
     HWY_ALIGN float scales[candidates * max_lanes];
     HWY_ALIGN std::int32_t words[candidates * groups * max_lanes];
     HWY_ALIGN float products[candidates * max_lanes];
     HWY_ALIGN float squares[candidates * max_lanes];
-    /// Positions in `words` that still need a neighbour.
-    HWY_ALIGN std::int32_t pending[candidates * groups * max_lanes + max_lanes];
+    /// By group: the tolerance of the neighbour searches (lattice.cpp).
+    HWY_ALIGN float tolerances[groups * max_lanes];
+    /// By candidate and group: the last candidate up to which the entry stays the same.
+    HWY_ALIGN std::int32_t run_ends[candidates * groups * max_lanes];
+    /// By candidate and group, one bit per lane: the entry is off the grid and differs from that of
+    /// the candidate before.
+    std::uint8_t run_starts[candidates * groups * max_lanes / 8 + 8];
+
+    /// Positions in `words` that await a search, and whether those done were sure.
+    std::uint16_t short_jobs[candidates * groups * max_lanes + 1];
+    std::uint16_t long_jobs[candidates * groups * max_lanes + 1];
+    bool sure[candidates * groups * max_lanes];
+    CandidateInterval interval_buffers[2][candidates * groups * max_lanes / 2 + 2];
+    CandidateInterval* intervals = interval_buffers[0];
+    CandidateInterval* next_intervals = interval_buffers[1];
 
     HWY_ALIGN float best_scale[max_lanes];
     HWY_ALIGN std::int32_t best_words[groups * max_lanes];
@@ -163,11 +184,14 @@ HWY_INLINE void load_lattice_tile(const float* values, const float* importance,
     }
     hn::Store(signs, di, tile.signs);
     Floats maximum = hn::Load(d, tile.values);
+    Floats largest = hn::Zero(d);
     for (std::size_t at = 0; at < tile.size * lanes; at += lanes) {
         const Floats x = hn::Load(d, tile.values + at);
         maximum = select_larger(maximum, x);
+        largest = select_larger(hn::Abs(x), largest);
         hn::Store(hn::Mul(hn::Load(d, tile.weights + at), x), d, tile.weighted + at);
     }
+    hn::Store(largest, d, tile.largest);
     const Mask nothing = hn::Lt(maximum, hn::Set(d, Spec::smallest_maximum));
     hn::Store(hn::VecFromMask(di, hn::RebindMask(di, hn::Not(nothing))), di, tile.active);
     // Lanes with nothing to fit go along with an ordinary number.
