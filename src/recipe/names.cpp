@@ -63,6 +63,7 @@ std::vector<std::string> nearest_names(std::string_view name,
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     if (ranked.size() > limit) ranked.resize(limit);
     std::vector<std::string> names;
+    names.reserve(ranked.size());
     for (const auto& [distance, candidate] : ranked)
         names.emplace_back(candidate);
     return names;
