@@ -194,17 +194,18 @@ class SearchQueue {
  public:
     SearchQueue(const LatticeGrid& grid, LatticeTile<Spec>& tile) : grid_(grid), tile_(tile) {}
 
-    /// Adds the search for one candidate and column when `wanted`.
+    /// Adds the search for one candidate and column, which is off the grid and has not been
+    /// searched, when `wanted`. Without branches: what is wanted cannot be guessed.
     HWY_INLINE void add(std::size_t candidate, std::size_t column, bool wanted) {
         const std::size_t at = candidate * columns() + column;
         const std::int32_t entry = tile_.words[at];
         const NeighbourList list = unpack_list(entry);
         const bool fits = list.count <= hn::Lanes(FloatTag());
-        if (wanted) hwy::Prefetch(grid_.neighbours + list.begin);
+        hwy::Prefetch(grid_.neighbours + list.begin);
         tile_.short_jobs[short_count_] = static_cast<std::uint16_t>(at);
         tile_.long_jobs[long_count_] = static_cast<std::uint16_t>(at);
-        short_count_ += wanted && fits;
-        long_count_ += wanted && !fits;
+        short_count_ += wanted & fits;
+        long_count_ += wanted & !fits;
     }
 
     /// Does all searches, and forgets them.
@@ -241,6 +242,11 @@ class SearchQueue {
     std::size_t long_count_ = 0;
 };
 
+/// Candidates `low` and `high`, with others between them, of one column.
+HWY_INLINE std::uint32_t pack_interval(std::size_t low, std::size_t high, std::size_t column) {
+    return static_cast<std::uint32_t>(low | high << 8 | column << 16);
+}
+
 /// Searches for the first and the last candidate of each run, and lists the runs between.
 template <class Spec>
 HWY_INLINE std::size_t search_ends(LatticeTile<Spec>& tile, SearchQueue<Spec>& queue) {
@@ -259,9 +265,7 @@ HWY_INLINE std::size_t search_ends(LatticeTile<Spec>& tile, SearchQueue<Spec>& q
             const auto last = static_cast<std::size_t>(tile.run_ends[row * lanes + lane]);
             queue.add(first, column, true);
             queue.add(last, column, last > first);
-            tile.intervals[count] = {static_cast<std::uint8_t>(first),
-                                     static_cast<std::uint8_t>(last),
-                                     static_cast<std::uint16_t>(column)};
+            tile.intervals[count] = pack_interval(first, last, column);
             count += last > first + 1;
         }
     }
@@ -279,17 +283,19 @@ HWY_INLINE void resolve_runs(const LatticeGrid& grid, LatticeTile<Spec>& tile) {
     for (std::size_t count = search_ends(tile, queue); count > 0;) {
         std::size_t next = 0;
         for (std::size_t n = 0; n < count; ++n) {
-            const CandidateInterval interval = tile.intervals[n];
-            const std::size_t low = interval.low * stride + interval.column;
-            const std::size_t high = interval.high * stride + interval.column;
-            const bool alike =
-                (tile.words[low] == tile.words[high]) & tile.sure[low] & tile.sure[high];
-            const auto middle = static_cast<std::uint8_t>((interval.low + interval.high) / 2);
-            queue.add(middle, interval.column, !alike);
-            tile.next_intervals[next] = {interval.low, middle, interval.column};
-            next += !alike && middle - interval.low > 1;
-            tile.next_intervals[next] = {middle, interval.high, interval.column};
-            next += !alike && interval.high - middle > 1;
+            const std::size_t column = tile.intervals[n] >> 16;
+            const std::size_t low = tile.intervals[n] & 255u;
+            const std::size_t high = tile.intervals[n] >> 8 & 255u;
+            const std::size_t low_at = low * stride + column;
+            const std::size_t high_at = high * stride + column;
+            const bool apart = (tile.words[low_at] != tile.words[high_at]) |
+                               !(tile.sure[low_at] & tile.sure[high_at]);
+            const std::size_t middle = (low + high) / 2;
+            queue.add(middle, column, apart);
+            tile.next_intervals[next] = pack_interval(low, middle, column);
+            next += apart & (middle - low > 1);
+            tile.next_intervals[next] = pack_interval(middle, high, column);
+            next += apart & (high - middle > 1);
         }
         queue.run();
         std::swap(tile.intervals, tile.next_intervals);

@@ -21,13 +21,6 @@ namespace quantize::kernels::HWY_NAMESPACE {
 /// Floats in the table of the terms of one group: 8 coordinates with 4 places or 4 with 8.
 inline constexpr std::size_t term_count = 32;
 
-/// Candidates `low` and `high`, with others between them, of one column (group and lane) of a tile.
-struct CandidateInterval {
-    std::uint8_t low;
-    std::uint8_t high;
-    std::uint16_t column;
-};
-
 /// Element i of lane j is at [i * lanes + j].
 template <class Spec>
 struct LatticeTile {
@@ -66,9 +59,11 @@ struct LatticeTile {
     std::uint16_t short_jobs[candidates * groups * max_lanes + 1];
     std::uint16_t long_jobs[candidates * groups * max_lanes + 1];
     bool sure[candidates * groups * max_lanes];
-    CandidateInterval interval_buffers[2][candidates * groups * max_lanes / 2 + 2];
-    CandidateInterval* intervals = interval_buffers[0];
-    CandidateInterval* next_intervals = interval_buffers[1];
+    /// Intervals of candidates (pack_interval) whose inner ones are not settled, and those of the
+    /// next round.
+    std::uint32_t interval_buffers[2][candidates * groups * max_lanes / 2 + 2];
+    std::uint32_t* intervals = interval_buffers[0];
+    std::uint32_t* next_intervals = interval_buffers[1];
 
     HWY_ALIGN float best_scale[max_lanes];
     HWY_ALIGN std::int32_t best_words[groups * max_lanes];
