@@ -3,9 +3,10 @@
 write the same bytes. Prints a table in Markdown, as it stands in docs/performance.md.
 
     cmake --preset release && cmake --build --preset release
-    scripts/compare.py                        every type; half an hour or more, most of it the reference
+    scripts/compare.py                        every type; an hour, most of it the reference's
     scripts/compare.py Q4_K Q8_0 --weights 50e6
     scripts/compare.py --again                keep the reference's times, measure quantize anew
+    scripts/compare.py --write                and put the table into docs/performance.md
 
 Every result is kept in the work folder as it comes, so that a run that was stopped goes on where
 it was. The source lies on disk and is read once before it is measured; outputs go to /dev/shm
@@ -65,7 +66,7 @@ def options():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("types", nargs="*", metavar="TYPE", help="only these (default: all)")
     parser.add_argument("--quantize", default=os.path.join(ROOT, "build/release/quantize"))
-    parser.add_argument("--make-model", default=None, help="default: tests/bench/make_model beside quantize")
+    parser.add_argument("--make-model", help="default: tests/bench/make_model beside quantize")
     parser.add_argument("--reference", default=shutil.which("llama-quantize"),
                         help="llama-quantize (default: the one on PATH)")
     parser.add_argument("--weights", type=float, default=400e6, help="weights of the model")
@@ -75,6 +76,8 @@ def options():
     parser.add_argument("--work", default=os.path.join(ROOT, "build/compare"))
     parser.add_argument("--again", action="store_true", help="measure quantize and cp anew")
     parser.add_argument("--table", action="store_true", help="print what is known; measure nothing")
+    parser.add_argument("--write", action="store_true",
+                        help="put the table into docs/performance.md")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.types if not cases_named([name])]
     if unknown:
@@ -175,13 +178,17 @@ def measure(command, source, output, hashed=True):
     return result
 
 
+def key_of(case, matrix, threads, model):
+    return "%s/%s/%d threads/%s" % (case, "imatrix" if matrix else "plain", threads,
+                                    os.path.basename(model))
+
+
 def run_case(chosen, results, case, matrix, threads, model, imatrix, folder):
     recipe, pure, _ = CASES[case]
     arguments = (["--pure"] if pure else []) + (["--imatrix", imatrix] if matrix else [])
     output = os.path.join(folder, "out.gguf")
     tail = [model, output, recipe, str(threads)]
-    key = "%s/%s/%d threads/%s" % (case, "imatrix" if matrix else "plain", threads,
-                                   os.path.basename(model))
+    key = key_of(case, matrix, threads, model)
     theirs = results.get("reference/" + key,
                          lambda: measure([chosen.reference] + arguments + tail, model, output))
     copied = results.get("cp/" + key,
@@ -190,7 +197,8 @@ def run_case(chosen, results, case, matrix, threads, model, imatrix, folder):
     ours = results.get("quantize/" + key,
                        lambda: measure([chosen.quantize, "-q"] + arguments + tail, model, output),
                        chosen.again)
-    print("%s: %.2f s, reference %.2f s" % (key, ours["seconds"], theirs["seconds"]), file=sys.stderr)
+    print("%s: %.2f s, reference %.2f s" % (key, ours["seconds"], theirs["seconds"]),
+          file=sys.stderr)
 
 
 def weights_of(model):
@@ -199,35 +207,48 @@ def weights_of(model):
 
 
 def table(chosen, results):
-    date = datetime.date.today().isoformat()
+    """The table's lines, and how many outputs differ."""
     version = "quantize"
     if os.access(chosen.quantize, os.X_OK):
         shown = subprocess.run([chosen.quantize, "--version"], capture_output=True, text=True)
         version = shown.stdout.strip().replace("\n", ", ")
-    print("%s; %s; %d cores; Linux %s; %s\n" % (
-        date, processor(), os.cpu_count(), platform.release(), version))
-    print("| type | matrix | threads | llama-quantize s | quantize s | ratio | ratio of CPU time |"
-          " ns per weight | cp s | peak MiB (llama-quantize) | same bytes |")
-    print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
+    lines = [
+        "%s; %s; %d cores; Linux %s; %s" % (datetime.date.today().isoformat(), processor(),
+                                            os.cpu_count(), platform.release(), version),
+        "",
+        "| type | matrix | threads | llama-quantize s | quantize s | ratio | ratio of CPU time |"
+        " ns per weight | cp s | peak MiB (llama-quantize) | same bytes |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|"]
     different = 0
     for case in cases_named(chosen.types):
         model = model_of(chosen, case)
         for matrix in CASES[case][2]:
             for threads in chosen.threads:
-                key = "%s/%s/%d threads/%s" % (case, "imatrix" if matrix else "plain", threads,
-                                               os.path.basename(model))
+                key = key_of(case, matrix, threads, model)
                 row = [results.known.get(who + key) for who in ("reference/", "quantize/", "cp/")]
                 if None in row:
                     continue
                 theirs, ours, copied = row
                 same = theirs["sha256"] == ours["sha256"]
                 different += not same
-                print("| %s | %s | %d | %.2f | %.2f | %.1f | %.1f | %.2f | %.2f | %.0f (%.0f) | %s |" % (
-                    case, "yes" if matrix else "no", threads, theirs["seconds"], ours["seconds"],
-                    theirs["seconds"] / ours["seconds"], theirs["cpu"] / ours["cpu"],
-                    1e9 * ours["seconds"] / weights_of(model),
-                    copied["seconds"], ours["mib"], theirs["mib"], "yes" if same else "**NO**"))
-    return different
+                lines.append("| %s | %s | %d | %.2f | %.2f | %.1f | %.1f | %.2f | %.2f |"
+                             " %.0f (%.0f) | %s |" % (
+                                 case, "yes" if matrix else "no", threads, theirs["seconds"],
+                                 ours["seconds"], theirs["seconds"] / ours["seconds"],
+                                 theirs["cpu"] / ours["cpu"],
+                                 1e9 * ours["seconds"] / weights_of(model), copied["seconds"],
+                                 ours["mib"], theirs["mib"], "yes" if same else "**NO**"))
+    return lines, different
+
+
+def write_table(lines):
+    path = os.path.join(ROOT, "docs/performance.md")
+    begin, end = "<!-- compare.py -->\n", "<!-- end -->"
+    with open(path) as file:
+        text = file.read()
+    before, rest = text.split(begin)
+    with open(path, "w") as file:
+        file.write(before + begin + "\n".join(lines) + "\n" + end + rest.split(end, 1)[1])
 
 
 def processor():
@@ -277,7 +298,11 @@ def main():
                             failed += 1
         finally:
             shutil.rmtree(folder)
-    failed += table(chosen, results)
+    lines, different = table(chosen, results)
+    print("\n".join(lines))
+    if chosen.write:
+        write_table(lines)
+    failed += different
     sys.exit(1 if failed else 0)
 
 
