@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -40,7 +41,8 @@ class HelpFormatter : public CLI::Formatter {
 
 }  // namespace
 
-std::vector<std::string> parse_arguments(CLI::App& app, const std::vector<std::string>& arguments) {
+std::optional<std::vector<std::string>> parse_arguments(CLI::App& app,
+                                                        const std::vector<std::string>& arguments) {
     std::vector<std::string> options;
     std::vector<std::string> others;
     std::string late_option;
@@ -65,7 +67,15 @@ std::vector<std::string> parse_arguments(CLI::App& app, const std::vector<std::s
         if (value_follows(app, word) && i + 1 < arguments.size()) options.push_back(arguments[++i]);
     }
     std::ranges::reverse(options);
-    app.parse(options);
+    try {
+        app.parse(options);
+    } catch (const CLI::CallForHelp&) {
+        std::fputs(app.help().c_str(), stdout);
+        return std::nullopt;
+    } catch (const CLI::ParseError& error) {
+        throw Error(printable(error.what()) + "; `" + app.get_name() + " --help` shows the options",
+                    ErrorKind::usage);
+    }
     return others;
 }
 

@@ -95,13 +95,9 @@ int run_inspect(const Words& words) {
     bool json = false;
     app.add_flag("--json", json, "As JSON (the first 16 elements of each array)");
     lay_out_help(app, "quantize inspect [--json] FILE");
-    Words files;
-    try {
-        files = parse_arguments(app, words);
-    } catch (const CLI::CallForHelp&) {
-        std::fputs(app.help().c_str(), stdout);
-        return 0;
-    }
+    const auto parsed = parse_arguments(app, words);
+    if (!parsed) return 0;
+    const Words& files = *parsed;
     if (files.size() != 1) throw Error("expected quantize inspect FILE", ErrorKind::usage);
     ordered_json all = ordered_json::array();
     for (const FileHeader& header : read_headers(files.front())) {

@@ -1,5 +1,4 @@
 // The program: picks the command, and turns whatever it throws into one line and an exit status.
-#include <CLI/CLI.hpp>
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
@@ -47,9 +46,6 @@ int run_guarded(const Words& words) {
     } catch (const Error& error) {
         log_error(error.what());
         return status_of(error);
-    } catch (const CLI::ParseError& error) {
-        log_error(printable(error.what()) + "; `quantize --help` shows how to use it");
-        return exit_usage;
     } catch (const std::bad_alloc&) {
         log_error("out of memory; use fewer threads or close other programs");
     } catch (const std::exception& error) {

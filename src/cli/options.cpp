@@ -228,10 +228,10 @@ void read_raw_text(const RawText& raw, Request& request) {
 
 }  // namespace
 
-Options parse_options(CLI::App& app, const std::vector<std::string>& words) {
+std::optional<Options> parse_options(const std::vector<std::string>& words) {
+    CLI::App app(description, "quantize");
     Options options;
     RawText raw;
-    app.description(description);
     app.footer(examples);
     lay_out_help(app, usage);
     declare_model_options(app, options, raw);
@@ -239,10 +239,11 @@ Options parse_options(CLI::App& app, const std::vector<std::string>& words) {
     declare_imatrix_options(app, options);
     declare_run_options(app, options, raw);
     declare_show_options(app, options);
-    const std::vector<std::string> positionals = parse_arguments(app, words);
+    const auto positionals = parse_arguments(app, words);
+    if (!positionals) return std::nullopt;
     if (options.show_version) return options;
     read_raw_text(raw, options.request);
-    place_arguments(positionals, options.request);
+    place_arguments(*positionals, options.request);
     return options;
 }
 

@@ -1,7 +1,7 @@
 // The options of the main job: the reference's, with their names and meaning, and our own.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +22,7 @@ struct Options {
     std::string target;
 };
 
-/// Throws Error of kind usage, or CLI::ParseError (CLI::CallForHelp for --help).
-Options parse_options(CLI::App& app, const std::vector<std::string>& words);
+/// Nothing when help was asked for, which is then on standard output. Throws Error of kind usage.
+std::optional<Options> parse_options(const std::vector<std::string>& words);
 
 }  // namespace quantize::cli

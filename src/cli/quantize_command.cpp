@@ -28,14 +28,9 @@ void warn_about(const Report& report) {
 }  // namespace
 
 int run_quantize(const Words& words) {
-    CLI::App app("", "quantize");
-    Options options;
-    try {
-        options = parse_options(app, words);
-    } catch (const CLI::CallForHelp&) {
-        print(app.help());
-        return 0;
-    }
+    const std::optional<Options> parsed = parse_options(words);
+    if (!parsed) return 0;
+    const Options& options = *parsed;
     if (!options.target.empty()) pin_target(options.target);
     if (options.show_version) {
         print(fmt::format("quantize {} ({})\n", version(), active_target()));

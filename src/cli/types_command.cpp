@@ -95,15 +95,11 @@ int run_types(const Words& words) {
     bool json = false;
     app.add_flag("--json", json, "As JSON");
     lay_out_help(app, "quantize types [--json]");
-    try {
-        const Words others = parse_arguments(app, words);
-        if (!others.empty()) {
-            throw Error("`quantize types` takes no file; a file of that name is written ./types",
-                        ErrorKind::usage);
-        }
-    } catch (const CLI::CallForHelp&) {
-        std::fputs(app.help().c_str(), stdout);
-        return 0;
+    const auto others = parse_arguments(app, words);
+    if (!others) return 0;
+    if (!others->empty()) {
+        throw Error("`quantize types` takes no file; a file of that name is written ./types",
+                    ErrorKind::usage);
     }
     std::fputs((json ? types_json() : tables()).c_str(), stdout);
     return 0;

@@ -135,13 +135,9 @@ int run_verify(const Words& words) {
                  "quantize verify");
     VerifyOptions options;
     declare(app, options);
-    Words files;
-    try {
-        files = parse_arguments(app, words);
-    } catch (const CLI::CallForHelp&) {
-        std::fputs(app.help().c_str(), stdout);
-        return 0;
-    }
+    const auto parsed = parse_arguments(app, words);
+    if (!parsed) return 0;
+    const Words& files = *parsed;
     if (files.empty()) throw Error("expected quantize verify FILE...", ErrorKind::usage);
     options.request.against = options.against;
     if (!options.threshold.empty()) options.request.threshold = parse_threshold(options.threshold);

@@ -18,23 +18,18 @@ constexpr std::uint64_t tile_elems = std::uint64_t{1} << 14;
 /// Values up to here have a scale that fits binary16 in every type; larger ones are looked at
 /// again once encoded.
 constexpr float always_fits = 65504.0f;
-/// A block whose values came out smaller than their largest by this factor was lost, not rounded:
-/// the coarsest types represent a block by its mean, over at most 256 values.
+/// A value that came out smaller by this factor was lost, not rounded: the coarsest types represent
+/// a block by its mean, over at most 256 values.
 constexpr float lost_factor = 1.0f / 1024;
-
-std::string place(const gguf::TensorInfo& info, std::uint64_t elem) {
-    const std::uint64_t cols = std::max<std::uint64_t>(info.shape[0], 1);
-    return "row " + std::to_string(elem / cols) + ", column " + std::to_string(elem % cols);
-}
 
 [[noreturn]] void throw_not_finite(const gguf::TensorInfo& info, std::uint64_t elem, float value) {
     throw Error(std::string("has the value ") +
                 (std::isnan(value) ? "NaN" : (value > 0 ? "infinity" : "-infinity")) + " at " +
-                place(info, elem) + "; the file is damaged, convert or download it again");
+                place_of(info, elem) + "; the file is damaged, convert or download it again");
 }
 
 [[noreturn]] void throw_too_large(const gguf::TensorInfo& info, TensorType to, std::uint64_t elem) {
-    throw Error("has values near " + place(info, elem) + " that are too large for " +
+    throw Error("has values near " + place_of(info, elem) + " that are too large for " +
                 std::string(type_name(to)) + "; choose another type, such as BF16 or F32");
 }
 
@@ -69,27 +64,33 @@ float largest_magnitude(std::span<const float> values) {
     return std::bit_cast<float>(largest);
 }
 
-/// Finite values that no scale of the type can represent must not pass for zeros.
-void check_magnitudes(const Conversion& conversion, const Format& format, std::uint64_t first_elem,
-                      std::span<const float> values, const std::byte* blocks, Scratch& scratch) {
+/// Finite values that no scale of the type can represent must not pass for zeros: an Error when a
+/// whole block is lost, else the first element that is.
+std::optional<std::uint64_t> find_lost(const Conversion& conversion, const Format& format,
+                                       std::uint64_t first_elem, std::span<const float> values,
+                                       const std::byte* blocks, Scratch& scratch) {
     const bool never_large = conversion.info->type == TensorType::F16;
     const bool checked_exactly = type_info(format.type).type_class == TypeClass::real;
-    if (never_large || checked_exactly || largest_magnitude(values) <= always_fits) return;
+    if (never_large || checked_exactly || largest_magnitude(values) <= always_fits) return {};
     const std::size_t block = type_info(format.type).block_elems;
     const std::span<float> decoded = scratch.decoded.take(values.size());
     format.decode(blocks, static_cast<std::int64_t>(values.size()), decoded.data());
-    for (std::size_t at = 0; at < values.size(); at += block) {
-        const float wanted = largest_magnitude(values.subspan(at, block));
-        const float got = largest_magnitude(decoded.subspan(at, block));
-        if (wanted > always_fits && !(got >= wanted * lost_factor)) {
+    std::optional<std::uint64_t> first;
+    for (std::size_t at = 0; at < values.size(); ++at) {
+        const float wanted = std::abs(values[at]);
+        if (wanted <= always_fits || std::abs(decoded[at]) >= wanted * lost_factor) continue;
+        if (largest_magnitude(decoded.subspan(at / block * block, block)) == 0) {
             throw_too_large(*conversion.info, format.type, first_elem + at);
         }
+        if (!first) first = first_elem + at;
     }
+    return first;
 }
 
-void convert_tile(const Conversion& conversion, std::uint64_t first_elem,
-                  std::span<const std::byte> source, std::span<std::byte> target,
-                  std::span<float> values, Scratch& scratch) {
+std::optional<std::uint64_t> convert_tile(const Conversion& conversion, std::uint64_t first_elem,
+                                          std::span<const std::byte> source,
+                                          std::span<std::byte> target, std::span<float> values,
+                                          Scratch& scratch) {
     const Format& format = *find_format(conversion.to);
     decode_checked(*conversion.info, first_elem, source, values);
     if (conversion.weights == nullptr) {
@@ -105,10 +106,15 @@ void convert_tile(const Conversion& conversion, std::uint64_t first_elem,
         throw_too_large(*conversion.info, conversion.to,
                         first_elem + static_cast<std::uint64_t>(bad) * block);
     }
-    check_magnitudes(conversion, format, first_elem, values, target.data(), scratch);
+    return find_lost(conversion, format, first_elem, values, target.data(), scratch);
 }
 
 }  // namespace
+
+std::string place_of(const gguf::TensorInfo& info, std::uint64_t elem) {
+    const std::uint64_t cols = std::max<std::uint64_t>(info.shape[0], 1);
+    return "row " + std::to_string(elem / cols) + ", column " + std::to_string(elem % cols);
+}
 
 std::uint64_t bytes_of(TensorType type, std::uint64_t elems) {
     return row_bytes(type, elems);
@@ -139,7 +145,7 @@ void check_blocks(const gguf::TensorInfo& info, std::uint64_t first_elem,
         format->decode(blocks.data() + static_cast<std::size_t>(bad) * type.block_bytes, 1, &value);
         throw_not_finite(info, elem, value);
     }
-    throw Error("has a block whose scale is infinite or NaN at " + place(info, elem) +
+    throw Error("has a block whose scale is infinite or NaN at " + place_of(info, elem) +
                 "; the file is damaged, convert or download it again");
 }
 
@@ -155,12 +161,13 @@ void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,
     }
 }
 
-void convert(const Conversion& conversion, const Chunk& chunk, std::span<const std::byte> source,
-             std::span<std::byte> target, Scratch& scratch) {
+std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& chunk,
+                                     std::span<const std::byte> source, std::span<std::byte> target,
+                                     Scratch& scratch) {
     const gguf::TensorInfo& info = *conversion.info;
     if (!conversion.converts()) {
         check_blocks(info, chunk.begin, source);
-        return;
+        return std::nullopt;
     }
     if (type_info(info.type).type_class == TypeClass::quantized) {
         check_blocks(info, chunk.begin, source);
@@ -168,13 +175,17 @@ void convert(const Conversion& conversion, const Chunk& chunk, std::span<const s
     const std::uint64_t step =
         piece_elems(divisible(info, conversion.to, conversion.weights != nullptr), tile_elems);
     const std::span<float> values = scratch.values.take(std::min(step, chunk.elems()));
+    std::optional<std::uint64_t> lost;
     for (std::uint64_t done = 0; done < chunk.elems(); done += step) {
         const std::uint64_t count = std::min(step, chunk.elems() - done);
-        convert_tile(conversion, chunk.begin + done,
-                     source.subspan(bytes_of(info.type, done), bytes_of(info.type, count)),
-                     target.subspan(bytes_of(conversion.to, done), bytes_of(conversion.to, count)),
-                     values.first(count), scratch);
+        const auto lost_here = convert_tile(
+            conversion, chunk.begin + done,
+            source.subspan(bytes_of(info.type, done), bytes_of(info.type, count)),
+            target.subspan(bytes_of(conversion.to, done), bytes_of(conversion.to, count)),
+            values.first(count), scratch);
+        if (!lost) lost = lost_here;
     }
+    return lost;
 }
 
 }  // namespace quantize::pipeline

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 
 #include "pipeline/chunks.h"
 #include "pipeline/scratch.h"
@@ -29,9 +31,12 @@ Divisible divisible(const gguf::TensorInfo& info, TensorType to, bool weighted);
 
 /// Converts elements chunk.begin to chunk.end, whose blocks are `source`, into `target`. A tensor
 /// that keeps its type is only checked, and `target` may be empty. Throws Error, without naming
-/// the tensor, for a value that is not finite and for one too large for the type.
-void convert(const Conversion& conversion, const Chunk& chunk, std::span<const std::byte> source,
-             std::span<std::byte> target, Scratch& scratch);
+/// the tensor, for a value that is not finite and for blocks too large for the type. Returns the
+/// first element, if any, that was too large and came out as nearly zero among sound neighbours:
+/// there the reference writes the same, without a word.
+std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& chunk,
+                                     std::span<const std::byte> source, std::span<std::byte> target,
+                                     Scratch& scratch);
 
 /// Decodes `elems` values of a type and throws Error, with row and column, for one that is not
 /// finite. `first_elem` is the number of the first one in the tensor.
@@ -41,6 +46,9 @@ void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,
 /// Throws Error when one of the blocks has a scale that is not finite.
 void check_blocks(const gguf::TensorInfo& info, std::uint64_t first_elem,
                   std::span<const std::byte> blocks);
+
+/// "row 5, column 17"
+std::string place_of(const gguf::TensorInfo& info, std::uint64_t elem);
 
 /// Bytes that this many elements take in a type.
 std::uint64_t bytes_of(TensorType type, std::uint64_t elems);

@@ -3,6 +3,7 @@
 #include "pipeline/executor.h"
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 
 #include "pipeline/chunks.h"
@@ -91,6 +92,19 @@ class Executor {
                    [&](std::uint64_t number) { write_chunk(order(number)); });
     }
 
+    std::vector<std::string> warnings() const {
+        std::vector<std::string> result;
+        for (const auto& [tensor, elem] : lost_) {
+            const TensorPlan& plan = plan_.tensors[tensor];
+            result.push_back("tensor '" + printable(plan.name) + "': the value at " +
+                             place_of(plan.source->info, elem) + " is too large for " +
+                             std::string(type_name(plan.to)) +
+                             " and was written as nearly zero, as llama-quantize does; choose "
+                             "another type, such as BF16");
+        }
+        return result;
+    }
+
     void read_back(const ExecutorOptions& options, const std::atomic<bool>& stop) const {
         for (std::size_t i = 0; i < files_.size(); ++i) {
             std::string header(plan_.outputs[i].header.size(), '\0');
@@ -128,14 +142,21 @@ class Executor {
         if (meter_.done(chunk.tensor, input.size())) weights_[chunk.tensor].drop();
     }
 
+    void note_lost(std::size_t tensor, std::uint64_t elem) {
+        const std::lock_guard lock(lost_mutex_);
+        const auto [entry, is_new] = lost_.try_emplace(tensor, elem);
+        if (!is_new) entry->second = std::min(entry->second, elem);
+    }
+
     std::span<const std::byte> encode(const TensorPlan& tensor, const Chunk& chunk,
                                       std::span<const std::byte> input, Scratch& scratch) {
         const gguf::TensorInfo& info = tensor.source->info;
         const auto weights =
             tensor.use_weights ? weights_[chunk.tensor].get(imatrix_, info) : nullptr;
         const auto output = scratch.output.take(bytes_of(tensor.to, chunk.elems()));
-        convert({&info, tensor.to, weights ? weights->data() : nullptr}, chunk, input, output,
-                scratch);
+        const auto lost = convert({&info, tensor.to, weights ? weights->data() : nullptr}, chunk,
+                                  input, output, scratch);
+        if (lost) note_lost(chunk.tensor, *lost);
         return output;
     }
 
@@ -175,18 +196,21 @@ class Executor {
     ProgressMeter meter_;
     std::vector<LazyWeights> weights_;
     std::vector<std::uint64_t> fingerprints_;  ///< of each chunk, when verifying
+    std::mutex lost_mutex_;
+    std::map<std::size_t, std::uint64_t> lost_;  ///< tensor to the first weight that was lost
 };
 
 }  // namespace
 
-void execute(const Plan& plan, const model::TensorSource& source,
-             const model::ImportanceMatrix& imatrix,
-             const std::vector<std::unique_ptr<io::OutputFile>>& files,
-             const ExecutorOptions& options, ProgressSink& progress,
-             const std::atomic<bool>& stop) {
+std::vector<std::string> execute(const Plan& plan, const model::TensorSource& source,
+                                 const model::ImportanceMatrix& imatrix,
+                                 const std::vector<std::unique_ptr<io::OutputFile>>& files,
+                                 const ExecutorOptions& options, ProgressSink& progress,
+                                 const std::atomic<bool>& stop) {
     Executor executor(plan, source, imatrix, files, options, progress);
     executor.write(options, stop);
     if (options.verify) executor.read_back(options, stop);
+    return executor.warnings();
 }
 
 }  // namespace quantize::pipeline

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "io/output_file.h"
@@ -21,10 +22,12 @@ struct ExecutorOptions {
 };
 
 /// Writes headers and data of all outputs; `files` are open, of the planned sizes and otherwise
-/// empty. Throws Error that names file and tensor; the outputs are worthless then.
-void execute(const Plan& plan, const model::TensorSource& source,
-             const model::ImportanceMatrix& imatrix,
-             const std::vector<std::unique_ptr<io::OutputFile>>& files,
-             const ExecutorOptions& options, ProgressSink& progress, const std::atomic<bool>& stop);
+/// empty. Throws Error that names file and tensor; the outputs are worthless then. Returns warnings
+/// about single weights that were lost.
+std::vector<std::string> execute(const Plan& plan, const model::TensorSource& source,
+                                 const model::ImportanceMatrix& imatrix,
+                                 const std::vector<std::unique_ptr<io::OutputFile>>& files,
+                                 const ExecutorOptions& options, ProgressSink& progress,
+                                 const std::atomic<bool>& stop);
 
 }  // namespace quantize::pipeline

@@ -110,7 +110,7 @@ class Planner {
         plan_.report.tensors.push_back(std::move(report));
     }
 
-    void check_conversion(const TensorPlan& tensor) const {
+    void check_conversion(const TensorPlan& tensor) {
         const gguf::TensorInfo& info = tensor.source->info;
         if (info.shape[3] > 1) {
             throw Error(
@@ -118,7 +118,10 @@ class Planner {
                 "with --tensor-type '" +
                 printable(info.name) + "=" + std::string(type_name(info.type)) + "'");
         }
-        if (type_info(info.type).type_class == TypeClass::quantized && !request_.allow_requantize) {
+        const bool quantized = type_info(info.type).type_class == TypeClass::quantized;
+        if (quantized && !request_.allow_requantize && request_.dry_run) {
+            ++quantized_already_;
+        } else if (quantized && !request_.allow_requantize) {
             throw Error("is quantized already (" + std::string(type_name(info.type)) +
                         "); start from the F16, BF16 or F32 model, or accept the loss with "
                         "--allow-requantize");
@@ -199,6 +202,11 @@ class Planner {
 
     void complete_report() {
         Report& report = plan_.report;
+        if (quantized_already_ != 0) {
+            report.warnings.push_back(
+                "writing this needs --allow-requantize: " + std::to_string(quantized_already_) +
+                " tensors are quantized already");
+        }
         const auto paths = output_paths(request_, plan_.outputs.size());
         for (std::size_t i = 0; i < paths.size(); ++i)
             plan_.outputs[i].path = paths[i];
@@ -223,6 +231,7 @@ class Planner {
     const Recipe& recipe_;
     LayerMap layers_;
     std::string architecture_;
+    std::size_t quantized_already_ = 0;
     Plan plan_;
 };
 

@@ -34,16 +34,19 @@ void check_outputs(const Request& request, const pipeline::Plan& plan,
     io::check_free_space(planned);
 }
 
-void write_outputs(const Request& request, const pipeline::Plan& plan,
-                   const model::TensorSource& source, const model::ImportanceMatrix& imatrix,
-                   unsigned threads, ProgressSink& progress, const std::atomic<bool>& stop) {
+void write_outputs(const Request& request, pipeline::Plan& plan, const model::TensorSource& source,
+                   const model::ImportanceMatrix& imatrix, unsigned threads, ProgressSink& progress,
+                   const std::atomic<bool>& stop) {
     std::vector<std::unique_ptr<io::OutputFile>> files;
     for (const pipeline::OutputPlan& output : plan.outputs) {
         files.push_back(
             std::make_unique<io::OutputFile>(output.path, output.bytes, request.overwrite));
     }
     const pipeline::ExecutorOptions options{threads, request.shuffle_seed, request.verify};
-    pipeline::execute(plan, source, imatrix, files, options, progress, stop);
+    for (std::string& warning :
+         pipeline::execute(plan, source, imatrix, files, options, progress, stop)) {
+        plan.report.warnings.push_back(std::move(warning));
+    }
     source.check_unchanged();
     for (const auto& file : files) {
         if (stop.load()) pipeline::throw_interrupted();

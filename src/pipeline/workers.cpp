@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "pipeline/handover.h"
 #include "quantize/error.h"
 
 namespace quantize::pipeline {
@@ -75,10 +76,18 @@ void run_pieces(unsigned threads, std::uint64_t count, const std::atomic<bool>& 
     } else {
         const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, workers);
         tbb::task_arena arena(static_cast<int>(workers));
+        hand_over(&pieces);
         arena.execute([&] {
             tbb::parallel_for(
-                0u, workers, [&](unsigned) { pieces.work(); }, tbb::simple_partitioner());
+                0u, workers,
+                [&](unsigned) {
+                    take_over(&pieces);
+                    pieces.work();
+                    hand_over(&pieces);
+                },
+                tbb::simple_partitioner());
         });
+        take_over(&pieces);
     }
     pieces.rethrow();
 }
