@@ -3,12 +3,13 @@
 // it per 32.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "base/float16.h"
 #include "formats/families.h"
+#include "formats/rounding.h"
+#include "formats/tiles.h"
 #include "kernels/codebook.h"
 #include "kernels/fit.h"
 
@@ -72,13 +73,6 @@ void fit_chunk(const float* values, const float* weights, std::size_t elems,
     kernels::fit_codebook(values, elems / sub_elems, how, scales);
 }
 
-/// Nearest integer, ties to even, for magnitudes up to 2^22; beyond and for NaN whatever falls
-/// out of the bits, as in the reference.
-int nearest_int(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value + 12582912.0f);
-    return static_cast<int>(bits & 0x007FFFFFu) - 0x00400000;
-}
-
 /// Fills in the scales of one IQ4_XS block and gives the inverse of what each sub-block's scale
 /// has become.
 void quantize_scales(const float* scales, XsBlock& block, float* inverse_scales) {
@@ -89,7 +83,7 @@ void quantize_scales(const float* scales, XsBlock& block, float* inverse_scales)
     const float scale = -largest / 32;
     const float inverse = inverse_or_zero(scale);
     block = XsBlock{};
-    block.scale = f32_to_f16(scale);
+    block.scale = scale_to_f16(scale);
     for (std::size_t s = 0; s < subs; ++s) {
         const int level = std::clamp(nearest_int(inverse * scales[s]), -32, 31);
         inverse_scales[s] = inverse_or_zero(scale * static_cast<float>(level));
@@ -111,7 +105,7 @@ void encode_nl_chunk(const float* values, const float* weights, std::size_t elem
     kernels::assign_codebook(values, count, inverse_scales.data(), codes.data());
     for (std::size_t b = 0; b < count; ++b) {
         NlBlock block;
-        block.scale = f32_to_f16(scales[b]);
+        block.scale = scale_to_f16(scales[b]);
         std::memcpy(block.codes, codes.data() + b * code_bytes, code_bytes);
         store_block(block, blocks, static_cast<std::int64_t>(b));
     }
@@ -177,14 +171,6 @@ void decode_xs(const std::byte* blocks, std::int64_t elems, float* values) {
     }
 }
 
-template <class Block>
-std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
-    for (std::int64_t b = 0; b < block_count; ++b) {
-        if ((load_block<Block>(blocks, b).scale & 0x7C00u) == 0x7C00u) return b;
-    }
-    return -1;
-}
-
 }  // namespace
 
 // The mean that enters the weights is that of the block alone, so rows may be cut.
@@ -193,12 +179,12 @@ extern const Format iq4_nl{TensorType::IQ4_NL,
                            false,
                            encode<encode_nl_chunk, sub_elems, sizeof(NlBlock)>,
                            decode_nl,
-                           find_bad_block<NlBlock>};
+                           find_bad_scale<sizeof(NlBlock), 0>};
 extern const Format iq4_xs{TensorType::IQ4_XS,
                            WeightUse::optional,
                            false,
                            encode<encode_xs_chunk, super_elems, sizeof(XsBlock)>,
                            decode_xs,
-                           find_bad_block<XsBlock>};
+                           find_bad_scale<sizeof(XsBlock), 0>};
 
 }  // namespace quantize::formats

@@ -3,7 +3,6 @@
 // in IQ1_M a scale per 16 and a shift per 8.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <span>
@@ -12,6 +11,8 @@
 #include "formats/families.h"
 #include "formats/iq_grid_tables.h"
 #include "formats/iq_grids.h"
+#include "formats/rounding.h"
+#include "formats/tiles.h"
 #include "kernels/fit.h"
 #include "kernels/ternary.h"
 
@@ -94,12 +95,6 @@ Block load_block(const std::byte* blocks, std::int64_t index) {
 template <class Block>
 void store_block(const Block& block, std::byte* blocks, std::size_t index) {
     std::memcpy(blocks + index * sizeof(Block), &block, sizeof block);
-}
-
-/// Nearest integer, ties to even, as the reference takes it from the bits of the sum.
-int nearest_int(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value + 12582912.0f);
-    return static_cast<int>(bits & 0x007FFFFFu) - 0x00400000;
 }
 
 template <class Spec>
@@ -342,7 +337,7 @@ void encode_chunk(Chunk<Spec>& chunk, const float* importance, std::byte* blocks
                                              importance != nullptr ? importance + at : nullptr);
         } else {
             const float scale = pack(chunk, b, block);
-            put_scale(block, f32_to_f16(scale));
+            put_scale(block, scale_to_f16(scale));
         }
         store_block(block, blocks, b);
     }
@@ -406,7 +401,7 @@ void decode(const std::byte* blocks, std::int64_t elems, float* values) {
 template <class Block>
 std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
     for (std::int64_t b = 0; b < block_count; ++b) {
-        if ((get_scale(load_block<Block>(blocks, b)) & 0x7C00u) == 0x7C00u) return b;
+        if (is_bad_f16(get_scale(load_block<Block>(blocks, b)))) return b;
     }
     return -1;
 }

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
+
+#include "base/float16.h"
 
 namespace quantize::formats {
 
@@ -11,6 +14,12 @@ namespace quantize::formats {
 inline int nearest_int(float value) {
     const float shifted = value + 12582912.0f;
     return static_cast<int>(std::bit_cast<std::uint32_t>(shifted) & 0x007FFFFFu) - 0x00400000;
+}
+
+/// A scale as binary16. A NaN that sums have ended in gets the sign that x86 gives it, so that
+/// other machines write the same bytes.
+inline std::uint16_t scale_to_f16(float scale) {
+    return std::isnan(scale) ? std::uint16_t{0xFE00} : f32_to_f16(scale);
 }
 
 }  // namespace quantize::formats

@@ -86,8 +86,8 @@ struct Tile {
 
 /// Copies sub-blocks first .. first + lanes - 1; lanes past the last one repeat it.
 template <std::size_t n>
-HWY_NOINLINE void load_tile(const float* values, const float* weights, std::size_t first,
-                            std::size_t count, Tile<n>& tile) {
+void load_tile(const float* values, const float* weights, std::size_t first, std::size_t count,
+               Tile<n>& tile) {
     const FloatTag df;
     const std::size_t lanes = hn::Lanes(df);
     const float* value_rows[max_lanes];
@@ -107,7 +107,7 @@ HWY_NOINLINE void load_tile(const float* values, const float* weights, std::size
 
 /// Sorts each lane by value, equal values by position, which is what a stable sort does.
 template <std::size_t n>
-HWY_NOINLINE void sort_tile(Tile<n>& tile) {
+void sort_tile(Tile<n>& tile) {
     const FloatTag df;
     const std::size_t lanes = hn::Lanes(df);
     for (const Comparator comparator : network<n>) {
@@ -198,7 +198,7 @@ void add_up_32(const Tile<32>& tile, Parts32& parts) {
 
 /// All pairs of boundaries, with either shift. The middle level is plus or minus the same number,
 /// so its part of the product is added or subtracted and its part of the square is the same.
-HWY_NOINLINE void search(const Tile<32>& tile, Best& best) {
+void search(const Tile<32>& tile, Best& best) {
     const FloatTag df;
     const IntTag di;
     const std::size_t lanes = hn::Lanes(df);
@@ -294,7 +294,7 @@ HWY_INLINE void add_terms(const Terms16& terms, std::size_t level, std::size_t a
 /// All pairs of boundaries with all four choices of shifts. Sums run from the smallest value to
 /// the largest, so the sums up to the second boundary are carried along and only the rest is
 /// added anew for each pair.
-HWY_NOINLINE void search(const Tile<16>& tile, Best& best) {
+void search(const Tile<16>& tile, Best& best) {
     const FloatTag df;
     const IntTag di;
     const std::size_t lanes = hn::Lanes(df);
@@ -358,8 +358,7 @@ HWY_INLINE Ints reaches(Floats value, Floats position, const Boundary& boundary)
 
 /// Turns the best trials into splits of the tile's first `count` sub-blocks.
 template <std::size_t n>
-HWY_NOINLINE void write_splits(const Tile<n>& tile, const Best& best, std::size_t count,
-                               TernarySplit* splits) {
+void write_splits(const Tile<n>& tile, const Best& best, std::size_t count, TernarySplit* splits) {
     constexpr int last_shifts = n == 32 ? 1 : 3;
     const FloatTag df;
     const IntTag di;
