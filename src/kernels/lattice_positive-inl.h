@@ -7,6 +7,8 @@
 #define QUANTIZE_KERNELS_LATTICE_POSITIVE_INL_H_
 #endif
 
+#include <limits>
+
 #include "kernels/lattice_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -80,7 +82,7 @@ HWY_INLINE bool improve_levels(const LatticeTile<Spec>& tile, std::int32_t* leve
     return changed;
 }
 
-/// The scale of the fit; zero when there is none.
+/// The scale of the fit; zero when there is none, NaN when the sums overflow.
 template <class Spec>
 HWY_INLINE Floats fit_positive(LatticeTile<Spec>& tile) {
     const FloatTag d;
@@ -116,7 +118,10 @@ HWY_INLINE Floats fit_positive(LatticeTile<Spec>& tile) {
     for (int pass = 0; pass < positive_passes; ++pass) {
         if (!improve_levels(tile, levels, product, square)) break;
     }
-    return hn::IfThenElse(hn::Gt(square, zero), hn::Div(product, square), zero);
+    const Floats scale = hn::IfThenElse(hn::Gt(square, zero), hn::Div(product, square), zero);
+    const Floats infinity = hn::Set(d, std::numeric_limits<float>::infinity());
+    return hn::IfThenElse(hn::Lt(square, infinity), scale,
+                          hn::Set(d, std::numeric_limits<float>::quiet_NaN()));
 }
 
 }  // namespace quantize::kernels::HWY_NAMESPACE
