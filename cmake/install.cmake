@@ -26,6 +26,7 @@ configure_package_config_file(cmake/quantize-config.cmake.in
 # Below 1.0 a minor version may change the interface.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/generated/quantize-config-version.cmake"
     COMPATIBILITY SameMinorVersion)
+file(RELATIVE_PATH pkgconfig_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" /)
 configure_file(cmake/quantize.pc.in "${PROJECT_BINARY_DIR}/generated/quantize.pc" @ONLY)
 install(FILES
     "${PROJECT_BINARY_DIR}/generated/quantize-config.cmake"
