@@ -143,9 +143,17 @@ class Planner {
         tensor.use_weights = available && use != WeightUse::ignored;
         report.used_imatrix = tensor.use_weights;
         report.missing_imatrix = !imatrix_.empty() && !available && use != WeightUse::ignored;
-        if (available || !(choice.needs_weights || use == WeightUse::required)) return;
+        const bool required = use == WeightUse::required;
+        if (available || !(choice.needs_weights || required)) return;
         if (request_.dry_run) {
             plan_.report.tensors_in_need_of_imatrix.push_back(tensor.name);
+            return;
+        }
+        if (choice.overridden && !required) {
+            // Who names a type for a tensor gets it where it can be had.
+            plan_.report.warnings.push_back(in_quotes(tensor.name) + ": " +
+                                            std::string(type_name(tensor.to)) +
+                                            " without importance weights loses much quality");
             return;
         }
         const std::string type(type_name(tensor.to));

@@ -60,8 +60,7 @@ TEST_CASE("Bad weights are named by tensor, row and column, and the older output
                                                                      {-INFINITY, "COPY"},
                                                                      {1e30f, "Q4_0"},
                                                                      {1e30f, "Q6_K"},
-                                                                     {1e30f, "F16"},
-                                                                     {3e38f, "Q3_K_M"}}));
+                                                                     {1e30f, "F16"}}));
     values[5 * 256 + 17] = value;
     ModelBuilder(1)
         .usual_tensors(1)
@@ -78,6 +77,23 @@ TEST_CASE("Bad weights are named by tensor, row and column, and the older output
                                ContainsSubstring("row 5"));
     CHECK(read_file(folder / "out.gguf") == "old");
     CHECK(folder.names().size() == 2);
+}
+
+TEST_CASE("A single weight that is lost among others is warned of") {
+    TemporaryFolder folder;
+    std::vector<float> values(256 * 8);
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = 0.01f * static_cast<float>(i % 9);
+    values[5 * 256 + 17] = 1e30f;
+    ModelBuilder(1)
+        .usual_tensors(1)
+        .tensor("blk.0.extra.weight", {256, 8}, values)
+        .write(folder / "in.gguf");
+    const auto result =
+        run_program({QUANTIZE_TOOL, "--tensor-type", "extra=q3_k", (folder / "in.gguf").string(),
+                     (folder / "out.gguf").string(), "Q8_0"});
+    CHECK(result.status == 0);
+    CHECK_THAT(result.err, ContainsSubstring("warning") && ContainsSubstring("row 5, column 17"));
 }
 
 TEST_CASE_METHOD(Fixture, "Outputs that cannot be written fail before work starts") {
