@@ -164,8 +164,9 @@ HWY_INLINE Neighbour find_neighbour(const LatticeGrid& grid, const LatticeTile<S
         j -= lanes;
         const Floats distance = hn::Load(d, distances + j);
         near += hn::CountTrue(d, hn::Le(distance, limit));
-        const Mask equal = hn::Eq(distance, least);
-        if (!hn::AllFalse(d, equal)) rank = j + hn::FindKnownFirstTrue(d, equal);
+        // Without a branch: which vector holds the least cannot be guessed.
+        const auto first = hn::FindFirstTrue(d, hn::Eq(distance, least));
+        rank = first < 0 ? rank : j + static_cast<std::size_t>(first);
     }
     return {words[rank], near == 1};
 }
