@@ -6,7 +6,7 @@
 source "$(dirname "$0")/common.sh"
 source scripts/apt.sh
 
-packages=(cmake ninja-build g++ clang ccache pkg-config git python3 file dpkg-dev
+packages=(cmake ninja-build g++ clang ccache pkg-config git python3 python3-numpy file dpkg-dev
     libhwy-dev libtbb-dev nlohmann-json3-dev libbenchmark-dev libfmt-dev libspdlog-dev libcli11-dev
     catch2)
 
