@@ -72,7 +72,7 @@ void declare_type_options(CLI::App& app, Options& options, RawText& raw) {
                    request.type_overrides.push_back(parse_type_override(value));
                }
            },
-           "The type of tensors whose name matches; repeatable, the first match decides")
+           "The type of tensors whose name matches; the first match decides")
         ->type_name("REGEX=TYPE")
         ->allow_extra_args(false)
         ->trigger_on_parse()
@@ -99,12 +99,12 @@ void declare_imatrix_options(CLI::App& app, Options& options) {
              "Weigh errors by this importance matrix (.dat or .gguf)")
         ->group(group_imatrix);
     app.add_option("--include-weights", request.include_weights,
-                   "Use it only for tensors whose name contains NAME; repeatable")
+                   "Use it only for tensors whose name contains NAME")
         ->type_name("NAME")
         ->allow_extra_args(false)
         ->group(group_imatrix);
     app.add_option("--exclude-weights", request.exclude_weights,
-                   "Do not use it for tensors whose name contains NAME; repeatable")
+                   "Do not use it for tensors whose name contains NAME")
         ->type_name("NAME")
         ->allow_extra_args(false)
         ->group(group_imatrix);
@@ -128,7 +128,7 @@ void declare_model_options(CLI::App& app, Options& options, RawText& raw) {
                    request.metadata_overrides.push_back(parse_metadata_override(value));
                }
            },
-           "Set a key of the metadata; TYPE is int, float, bool or str; repeatable")
+           "Set a key of the metadata; TYPE is int, float, bool or str")
         ->type_name("KEY=TYPE:VALUE")
         ->allow_extra_args(false)
         ->group(group_model);
@@ -160,8 +160,8 @@ void declare_show_options(CLI::App& app, Options& options) {
     static const std::map<std::string, ProgressMode> modes{
         {"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}};
     app.add_option("--progress", options.progress, "auto, on or off")
-        ->transform(CLI::Transformer(modes).description("WHEN"))
-        ->type_name("")
+        ->transform(CLI::Transformer(modes).description(""))
+        ->type_name("WHEN")
         ->take_last()
         ->group(group_show);
     app.add_flag(

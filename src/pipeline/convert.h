@@ -31,9 +31,9 @@ Divisible divisible(const gguf::TensorInfo& info, TensorType to, bool weighted);
 
 /// Converts elements chunk.begin to chunk.end, whose blocks are `source`, into `target`. A tensor
 /// that keeps its type is only checked, and `target` may be empty. Throws Error, without naming
-/// the tensor, for a value that is not finite and for blocks too large for the type. Returns the
-/// first element, if any, that was too large and came out as nearly zero among sound neighbours:
-/// there the reference writes the same, without a word.
+/// the tensor, for a value that is not finite and for one too large for the type. Returns the
+/// first element, if any, that was too large and came out as nearly zero in a type for which this
+/// is tolerated.
 std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& chunk,
                                      std::span<const std::byte> source, std::span<std::byte> target,
                                      Scratch& scratch);
