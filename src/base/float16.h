@@ -39,8 +39,7 @@ inline std::uint16_t f32_to_f16(float value) {
                                           (std::bit_cast<std::uint32_t>(shifted) - 0x3F000000u));
     }
     const std::uint32_t odd = (magnitude >> 13) & 1u;
-    return static_cast<std::uint16_t>(sign |
-                                      ((magnitude - 0x38000000u + 0x0FFFu + odd) >> 13));
+    return static_cast<std::uint16_t>(sign | ((magnitude - 0x38000000u + 0x0FFFu + odd) >> 13));
 }
 
 inline float bf16_to_f32(std::uint16_t brain) {

@@ -49,11 +49,14 @@ void use(std::int64_t bit) {
 
 std::vector<std::string> available_targets() {
     std::vector<std::string> names;
-    for (const std::int64_t bit : usable_bits()) names.push_back(target_name(bit));
+    for (const std::int64_t bit : usable_bits())
+        names.push_back(target_name(bit));
     return names;
 }
 
-std::string active_target() { return target_name(pinned_bit() ? pinned_bit() : usable_bits()[0]); }
+std::string active_target() {
+    return target_name(pinned_bit() ? pinned_bit() : usable_bits()[0]);
+}
 
 void pin_target(std::string_view name) {
     std::string known;
