@@ -4,7 +4,7 @@
 #   scripts/check.sh format    the sources are as clang-format would write them
 #   scripts/check.sh tidy      clang-tidy finds nothing (.clang-tidy says what it looks for)
 #   scripts/check.sh asan      clang's warnings, the tests under ASan and UBSan, a short fuzzing
-#   scripts/check.sh tsan      unit and command-line tests under TSan
+#   scripts/check.sh tsan      what uses threads: pipeline, files, the command line, under TSan
 #
 # A check that lacks its tool says "skipped:" and succeeds; ctest shows it as skipped.
 source "$(dirname "$0")/common.sh"
@@ -25,12 +25,14 @@ check_format() {
     sources | xargs clang-format-14 --dry-run -Werror
 }
 
+# build PRESET [TARGET...]
 build() {
     local preset=$1
     shift
     step "building build/$preset"
-    quietly "build/$preset/configure.log" cmake --preset "$preset" "$@"
-    quietly "build/$preset/build.log" cmake --build --preset "$preset" --parallel "$jobs"
+    quietly "build/$preset/configure.log" cmake --preset "$preset"
+    quietly "build/$preset/build.log" cmake --build --preset "$preset" --parallel "$jobs" \
+        ${1:+--target "$@"}
 }
 
 run_tests() {
@@ -58,8 +60,8 @@ check_asan() {
 check_tsan() {
     need clang++
     export TSAN_OPTIONS="suppressions=$root/scripts/tsan.supp ${TSAN_OPTIONS:-}"
-    build tsan
-    run_tests tsan --label-regex 'unit|cli'
+    build tsan unit_pipeline unit_io cli
+    run_tests tsan --tests-regex '^(unit_pipeline|unit_io|cli): '
 }
 
 case "${1:-}" in
