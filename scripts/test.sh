@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests: those of the release build, and the checks that need builds of their own
-# (sanitizers, fuzzing) or only read the sources (format, clang-tidy). One ctest run holds them
+# (sanitizers, fuzzing) or only read the sources (format). One ctest run holds them
 # all, so its summary, the last lines, is the whole truth.
 #
 #   scripts/test.sh            everything
