@@ -41,8 +41,8 @@ TEST_CASE_METHOD(Fixture, "What is written passes verify, and damage does not") 
     CHECK(run({"verify", "@out.gguf"}).status == 0);
     const auto compared = run({"verify", "--against", "@in.gguf", "--json", "@out.gguf"});
     REQUIRE(compared.status == 0);
-    const nlohmann::json result = nlohmann::json::parse(compared.out);
-    for (const auto& tensor : result["files"][0]["tensors"]) {
+    const nlohmann::json comparison = nlohmann::json::parse(compared.out);
+    for (const auto& tensor : comparison["files"][0]["tensors"]) {
         CHECK(tensor["relative_error"].get<double>() < 0.05);
     }
     CHECK(run({"verify", "--against", "@in.gguf", "--threshold", "0.0001", "@out.gguf"}).status ==
