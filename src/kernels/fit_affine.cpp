@@ -1,5 +1,6 @@
 // The affine search: scale and min of a sub-block by weighted least squares, for each candidate of
-// a sweep, keeping the candidate with the smallest error. Two vectors of problems run interleaved.
+// a sweep, keeping the candidate with the smallest error. Two vectors of problems run interleaved
+// in a tile, and two tiles take turns.
 //
 // What a search carries from one candidate to the next (the best error, and the min, from which
 // the next candidate's levels are measured) is per problem, that is, per lane.
@@ -62,13 +63,46 @@ HWY_INLINE Mask solve(Floats sum_w, Floats sum_x, Floats sum_l, Floats sum_l2, F
     return hn::Gt(determinant, hn::Zero(d));
 }
 
-/// Range and weighted sums of one vector of problems.
-HWY_INLINE void survey(const Tile& tile, std::size_t column, Floats& min, Floats& max,
-                       Floats& sum_w, Floats& sum_x) {
+/// What the search of one tile knows between its steps, by column. It lies in memory so that tiles
+/// can take turns.
+struct SearchState {
+    // Of the problem. `has_range` is 1, or 0 where there is nothing to search.
+    HWY_ALIGN float has_range[max_columns];
+    HWY_ALIGN float lowest[max_columns];
+    HWY_ALIGN float highest[max_columns];
+    HWY_ALIGN float flat_min[max_columns];
+    HWY_ALIGN float weight_sum[max_columns];
+    HWY_ALIGN float value_sum[max_columns];
+    // Of the best candidate so far.
+    HWY_ALIGN float scale[max_columns];
+    HWY_ALIGN float min[max_columns];
+    HWY_ALIGN float inverse[max_columns];
+    HWY_ALIGN float base[max_columns];
+    HWY_ALIGN float error[max_columns];
+    // Of the candidate at hand, which measures its levels from the best one's min.
+    HWY_ALIGN float next_scale[max_columns];
+    HWY_ALIGN float next_min[max_columns];
+    HWY_ALIGN float next_inverse[max_columns];
+    HWY_ALIGN float solved[max_columns];  ///< 1 where least squares has a solution, else 0
+};
+
+HWY_INLINE void store_flag(Mask mask, float* flags) {
     const FloatTag d;
-    min = max = hn::Load(d, tile.values + column);
-    sum_w = hn::Load(d, tile.weights + column);
-    sum_x = hn::Mul(sum_w, min);
+    hn::Store(hn::IfThenElseZero(mask, hn::Set(d, 1.0f)), d, flags);
+}
+HWY_INLINE Mask load_flag(const float* flags) {
+    const FloatTag d;
+    return hn::Ne(hn::Load(d, flags), hn::Zero(d));
+}
+
+/// Range and weighted sums of one vector of problems. A problem whose values are all one number at
+/// or above zero, or all zero, has no scale; its lane gets a harmless range to work on.
+HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state) {
+    const FloatTag d;
+    Floats min = hn::Load(d, tile.values + column);
+    Floats max = min;
+    Floats sum_w = hn::Load(d, tile.weights + column);
+    Floats sum_x = hn::Mul(sum_w, min);
     for (std::size_t i = 1; i < tile.size; ++i) {
         const Floats x = hn::Load(d, tile.values + i * tile.columns + column);
         const Floats w = hn::Load(d, tile.weights + i * tile.columns + column);
@@ -77,181 +111,218 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, Floats& min, Floats
         sum_w = hn::Add(sum_w, w);
         sum_x = hn::Add(sum_x, hn::Mul(w, x));
     }
+    hn::Store(min, d, state.lowest + column);
+    min = hn::IfThenZeroElse(hn::Gt(min, hn::Zero(d)), min);
+    hn::Store(min, d, state.flat_min + column);
+    const Mask has_range = hn::Gt(max, min);
+    store_flag(has_range, state.has_range + column);
+    hn::Store(hn::IfThenElseZero(has_range, min), d, state.min + column);
+    hn::Store(hn::IfThenElse(has_range, max, hn::Set(d, 1.0f)), d, state.highest + column);
+    hn::Store(sum_w, d, state.weight_sum + column);
+    hn::Store(sum_x, d, state.value_sum + column);
 }
 
-/// What is known of one vector of problems between candidates lives in these rows of memory.
-struct Found {
-    HWY_ALIGN float scale[max_columns];
-    HWY_ALIGN float min[max_columns];
-    HWY_ALIGN float inverse[max_columns];
-    HWY_ALIGN float base[max_columns];
-    HWY_ALIGN float weight_sum[max_columns];
-};
+/// The inverse scale that spreads the values above the best min over `spread` levels. Returns the
+/// lanes in which no level can be out of nearest_in_range()'s reach: rounding is monotone, so it is
+/// enough to look at the smallest and the largest value. Lanes without a range count as such, for
+/// whatever they compute is discarded.
+HWY_INLINE Mask prepare_candidate(float spread, std::size_t column, SearchState& state) {
+    const FloatTag d;
+    const Floats min = hn::Load(d, state.min + column);
+    const Floats highest = hn::Load(d, state.highest + column);
+    const Floats inverse = hn::Div(hn::Set(d, spread), hn::Sub(highest, min));
+    hn::Store(inverse, d, state.next_inverse + column);
+    const Floats lowest = hn::Load(d, state.lowest + column);
+    const Mask tame = hn::And(is_in_nearest_range(hn::Mul(inverse, hn::Sub(lowest, min))),
+                              is_in_nearest_range(hn::Mul(inverse, hn::Sub(highest, min))));
+    return hn::Or(tame, hn::Not(load_flag(state.has_range + column)));
+}
 
-/// One pass over the tile: levels for a candidate, and their sums for both vectors.
+/// Least squares for the candidate's sums.
+HWY_INLINE void solve_candidate(std::size_t column, Floats sum_l, Floats sum_l2, Floats sum_xl,
+                                SearchState& state) {
+    const FloatTag d;
+    Floats scale, min;
+    const Mask solved =
+        solve(hn::Load(d, state.weight_sum + column), hn::Load(d, state.value_sum + column), sum_l,
+              sum_l2, sum_xl, scale, min);
+    store_flag(solved, state.solved + column);
+    hn::Store(scale, d, state.next_scale + column);
+    hn::Store(min, d, state.next_min + column);
+}
+
+/// One pass over the tile: levels for the candidate, their sums for both vectors, and what least
+/// squares makes of them.
 template <bool kExact>
-HWY_INLINE void sum_levels(const Tile& tile, Floats highest, Floats base0, Floats base1,
-                           Floats inverse0, Floats inverse1, float* HWY_RESTRICT levels, Floats& l0,
-                           Floats& l1, Floats& ll0, Floats& ll1, Floats& xl0, Floats& xl1) {
+HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const std::size_t end = tile.size * 2 * lanes;
-    l0 = l1 = ll0 = ll1 = xl0 = xl1 = hn::Zero(d);
+    const Floats base0 = hn::Load(d, state.min);
+    const Floats base1 = hn::Load(d, state.min + lanes);
+    const Floats inverse0 = hn::Load(d, state.next_inverse);
+    const Floats inverse1 = hn::Load(d, state.next_inverse + lanes);
+    Floats l0 = hn::Zero(d), l1 = l0, ll0 = l0, ll1 = l0, xl0 = l0, xl1 = l0;
     for (std::size_t at = 0; at < end; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
         const Floats level0 = level_of<kExact>(x0, base0, inverse0, highest);
         const Floats level1 = level_of<kExact>(x1, base1, inverse1, highest);
-        hn::Store(level0, d, levels + at);
-        hn::Store(level1, d, levels + at + lanes);
+        hn::Store(level0, d, tile.levels + at);
+        hn::Store(level1, d, tile.levels + at + lanes);
         add_to_sums(x0, hn::Load(d, tile.weights + at), level0, l0, ll0, xl0);
         add_to_sums(x1, hn::Load(d, tile.weights + at + lanes), level1, l1, ll1, xl1);
     }
+    solve_candidate(0, l0, ll0, xl0, state);
+    solve_candidate(lanes, l1, ll1, xl1, state);
 }
 
+/// Levels and least squares for the candidate that spreads the values over `spread` levels: by the
+/// cheap form of the levels if that is exact, else by the exact one.
+HWY_INLINE void fit_candidate(float spread, Floats highest, Tile& tile, SearchState& state) {
+    const std::size_t lanes = hn::Lanes(FloatTag());
+    const Mask tame0 = prepare_candidate(spread, 0, state);
+    const Mask tame1 = prepare_candidate(spread, lanes, state);
+    if (HWY_LIKELY(hn::AllTrue(FloatTag(), hn::And(tame0, tame1)))) {
+        fit_levels<false>(highest, tile, state);
+    } else {
+        fit_levels<true>(highest, tile, state);
+    }
+}
+
+/// Takes the candidate over in the lanes where its error is below the best.
+HWY_INLINE void adopt(std::size_t column, Floats new_error, SearchState& state) {
+    const FloatTag d;
+    const Floats error = hn::Load(d, state.error + column);
+    const Floats min = hn::Load(d, state.min + column);
+    const Mask wins = hn::And(load_flag(state.solved + column), hn::Lt(new_error, error));
+    const auto take = [&](Floats taken, float* HWY_RESTRICT best) HWY_ATTR {
+        hn::Store(hn::IfThenElse(wins, taken, hn::Load(d, best + column)), d, best + column);
+    };
+    take(new_error, state.error);
+    take(hn::Load(d, state.next_scale + column), state.scale);
+    take(hn::Load(d, state.next_inverse + column), state.inverse);
+    take(min, state.base);
+    take(hn::Load(d, state.next_min + column), state.min);
+}
+
+/// Weighted errors of the tile's levels with the candidate's scale and min.
 template <bool kAbsolute>
-HWY_INLINE void sum_errors(const Tile& tile, const float* HWY_RESTRICT levels, Floats scale0,
-                           Floats scale1, Floats min0, Floats min1, Floats& error0,
+HWY_INLINE void sum_errors(const Tile& tile, const SearchState& state, Floats& error0,
                            Floats& error1) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const std::size_t end = tile.size * 2 * lanes;
+    const Floats scale0 = hn::Load(d, state.next_scale);
+    const Floats scale1 = hn::Load(d, state.next_scale + lanes);
+    const Floats min0 = hn::Load(d, state.next_min);
+    const Floats min1 = hn::Load(d, state.next_min + lanes);
     error0 = error1 = hn::Zero(d);
     for (std::size_t at = 0; at < end; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
         const Floats w0 = hn::Load(d, tile.weights + at);
         const Floats w1 = hn::Load(d, tile.weights + at + lanes);
-        const Floats level0 = hn::Load(d, levels + at);
-        const Floats level1 = hn::Load(d, levels + at + lanes);
+        const Floats level0 = hn::Load(d, tile.levels + at);
+        const Floats level1 = hn::Load(d, tile.levels + at + lanes);
         error0 = hn::Add(error0, weighted_error<kAbsolute>(x0, w0, level0, scale0, min0));
         error1 = hn::Add(error1, weighted_error<kAbsolute>(x1, w1, level1, scale1, min1));
     }
 }
 
-/// Lanes in which no level of a candidate can be out of nearest_in_range()'s reach: rounding is
-/// monotone, so it is enough to look at the smallest and the largest value.
-HWY_INLINE Mask is_tame(Floats lowest, Floats highest, Floats base, Floats inverse) {
-    return hn::And(is_in_nearest_range(hn::Mul(inverse, hn::Sub(lowest, base))),
-                   is_in_nearest_range(hn::Mul(inverse, hn::Sub(highest, base))));
-}
-
-/// Sums of a candidate by the cheap form of the levels if that is exact, else by the exact one.
-HWY_INLINE void sum_levels_of_candidate(const Tile& tile, Floats highest, Mask tame, Floats base0,
-                                        Floats base1, Floats inverse0, Floats inverse1,
-                                        float* HWY_RESTRICT levels, Floats& l0, Floats& l1,
-                                        Floats& ll0, Floats& ll1, Floats& xl0, Floats& xl1) {
-    if (HWY_LIKELY(hn::AllTrue(FloatTag(), tame))) {
-        sum_levels<false>(tile, highest, base0, base1, inverse0, inverse1, levels, l0, l1, ll0, ll1,
-                          xl0, xl1);
-    } else {
-        sum_levels<true>(tile, highest, base0, base1, inverse0, inverse1, levels, l0, l1, ll0, ll1,
-                         xl0, xl1);
-    }
-}
-
-/// Takes the new values over in the lanes where the candidate wins.
-HWY_INLINE void adopt(Mask wins, Floats new_scale, Floats new_min, Floats new_inverse,
-                      Floats new_error, Floats& scale, Floats& min, Floats& inverse, Floats& base,
-                      Floats& best) {
-    best = hn::IfThenElse(wins, new_error, best);
-    scale = hn::IfThenElse(wins, new_scale, scale);
-    inverse = hn::IfThenElse(wins, new_inverse, inverse);
-    base = hn::IfThenElse(wins, min, base);
-    min = hn::IfThenElse(wins, new_min, min);
-}
-
-/// A problem whose values are all one number at or above zero, or all zero, has no scale; its
-/// lane gets a harmless range to work on, and zeros as its result.
-HWY_INLINE Mask prepare_range(Floats& min, Floats& max, Floats& flat_min) {
-    const FloatTag d;
-    min = hn::IfThenZeroElse(hn::Gt(min, hn::Zero(d)), min);
-    flat_min = min;
-    const Mask has_range = hn::Gt(max, min);
-    min = hn::IfThenElseZero(has_range, min);
-    max = hn::IfThenElse(has_range, max, hn::Set(d, 1.0f));
-    return has_range;
-}
-
-HWY_INLINE void store_found(Mask has_range, std::size_t column, Floats scale, Floats min,
-                            Floats flat_min, Floats inverse, Floats base, Floats sum_w,
-                            Found& found) {
-    const FloatTag d;
-    hn::Store(hn::IfThenElseZero(has_range, scale), d, found.scale + column);
-    hn::Store(hn::Neg(hn::IfThenElse(has_range, min, flat_min)), d, found.min + column);
-    hn::Store(hn::IfThenElseZero(has_range, inverse), d, found.inverse + column);
-    hn::Store(hn::IfThenElseZero(has_range, base), d, found.base + column);
-    // The sum that starts from zero: differs from ours only in that it is never -0.
-    hn::Store(hn::Add(sum_w, hn::Zero(d)), d, found.weight_sum + column);
-}
-
+/// The first candidate: the whole range on all levels, without least squares.
 template <bool kAbsolute>
-HWY_NOINLINE void search(const AffineSpec& spec, const Tile& tile, float* HWY_RESTRICT levels,
-                         Found& found) {
+HWY_INLINE void start(float levels, Tile& tile, SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
-    Floats min0, min1, max0, max1, sum_w0, sum_w1, sum_x0, sum_x1, flat_min0, flat_min1;
-    survey(tile, 0, min0, max0, sum_w0, sum_x0);
-    survey(tile, lanes, min1, max1, sum_w1, sum_x1);
-    const Floats lowest0 = min0, lowest1 = min1;
-    const Mask has_range0 = prepare_range(min0, max0, flat_min0);
-    const Mask has_range1 = prepare_range(min1, max1, flat_min1);
-    // Lanes without a range are discarded: whatever they compute must not force the exact form.
-    const Mask ignore0 = hn::Not(has_range0), ignore1 = hn::Not(has_range1);
-
-    const auto levels_count = static_cast<float>(spec.levels);
-    const Floats highest = hn::Set(d, levels_count);
-    Floats l0, l1, ll0, ll1, xl0, xl1, best0, best1;
-    Floats inverse0 = hn::Div(highest, hn::Sub(max0, min0));
-    Floats inverse1 = hn::Div(highest, hn::Sub(max1, min1));
-    Floats scale0 = hn::Div(hn::Set(d, 1.0f), inverse0);
-    Floats scale1 = hn::Div(hn::Set(d, 1.0f), inverse1);
-    Floats base0 = min0, base1 = min1;
-    const Mask tame = hn::And(hn::Or(ignore0, is_tame(lowest0, max0, base0, inverse0)),
-                              hn::Or(ignore1, is_tame(lowest1, max1, base1, inverse1)));
-    sum_levels_of_candidate(tile, highest, tame, base0, base1, inverse0, inverse1, levels, l0, l1,
-                            ll0, ll1, xl0, xl1);
-    sum_errors<kAbsolute>(tile, levels, scale0, scale1, min0, min1, best0, best1);
-
-    for (int k = 0; k <= spec.last; ++k) {
-        const Floats spread =
-            hn::Set(d, spec.first + spec.step * static_cast<float>(k) + levels_count);
-        const Floats inverse_k0 = hn::Div(spread, hn::Sub(max0, min0));
-        const Floats inverse_k1 = hn::Div(spread, hn::Sub(max1, min1));
-        const Mask tame_k = hn::And(hn::Or(ignore0, is_tame(lowest0, max0, min0, inverse_k0)),
-                                    hn::Or(ignore1, is_tame(lowest1, max1, min1, inverse_k1)));
-        sum_levels_of_candidate(tile, highest, tame_k, min0, min1, inverse_k0, inverse_k1, levels,
-                                l0, l1, ll0, ll1, xl0, xl1);
-        Floats scale_k0, scale_k1, min_k0, min_k1, error0, error1;
-        const Mask solved0 = solve(sum_w0, sum_x0, l0, ll0, xl0, scale_k0, min_k0);
-        const Mask solved1 = solve(sum_w1, sum_x1, l1, ll1, xl1, scale_k1, min_k1);
-        sum_errors<kAbsolute>(tile, levels, scale_k0, scale_k1, min_k0, min_k1, error0, error1);
-        adopt(hn::And(solved0, hn::Lt(error0, best0)), scale_k0, min_k0, inverse_k0, error0, scale0,
-              min0, inverse0, base0, best0);
-        adopt(hn::And(solved1, hn::Lt(error1, best1)), scale_k1, min_k1, inverse_k1, error1, scale1,
-              min1, inverse1, base1, best1);
+    fit_candidate(levels, hn::Set(d, levels), tile, state);
+    for (std::size_t column = 0; column < tile.columns; column += lanes) {
+        const Floats inverse = hn::Load(d, state.next_inverse + column);
+        const Floats min = hn::Load(d, state.min + column);
+        hn::Store(inverse, d, state.inverse + column);
+        hn::Store(hn::Div(hn::Set(d, 1.0f), inverse), d, state.next_scale + column);
+        hn::Store(hn::Load(d, state.next_scale + column), d, state.scale + column);
+        hn::Store(min, d, state.next_min + column);
+        hn::Store(min, d, state.base + column);
     }
-    store_found(has_range0, 0, scale0, min0, flat_min0, inverse0, base0, sum_w0, found);
-    store_found(has_range1, lanes, scale1, min1, flat_min1, inverse1, base1, sum_w1, found);
+    Floats error0, error1;
+    sum_errors<kAbsolute>(tile, state, error0, error1);
+    hn::Store(error0, d, state.error);
+    hn::Store(error1, d, state.error + lanes);
+}
+
+/// Searches the tiles in turns: while the least squares of one divide, the sums of the other keep
+/// the processor busy.
+template <bool kAbsolute>
+HWY_NOINLINE void search(const AffineSpec& spec, std::size_t tile_count, Tile* tiles,
+                         SearchState* states) {
+    const FloatTag d;
+    const auto levels = static_cast<float>(spec.levels);
+    for (std::size_t t = 0; t < tile_count; ++t) {
+        survey(tiles[t], 0, states[t]);
+        survey(tiles[t], hn::Lanes(d), states[t]);
+        start<kAbsolute>(levels, tiles[t], states[t]);
+    }
+    for (int k = 0; k <= spec.last; ++k) {
+        const float spread = spec.first + spec.step * static_cast<float>(k) + levels;
+        for (std::size_t t = 0; t < tile_count; ++t) {
+            fit_candidate(spread, hn::Set(d, levels), tiles[t], states[t]);
+        }
+        for (std::size_t t = 0; t < tile_count; ++t) {
+            Floats error0, error1;
+            sum_errors<kAbsolute>(tiles[t], states[t], error0, error1);
+            adopt(0, error0, states[t]);
+            adopt(hn::Lanes(d), error1, states[t]);
+        }
+    }
+}
+
+/// Writes the results of a tile's first `used` problems.
+HWY_INLINE void store_fits(SearchState& state, std::int64_t first, std::int64_t used,
+                           const AffineFits& fits) {
+    const FloatTag d;
+    for (std::size_t column = 0; column < tile_columns(); column += hn::Lanes(d)) {
+        const Mask has_range = load_flag(state.has_range + column);
+        const auto keep_or_zero = [&](float* row) HWY_ATTR {
+            hn::Store(hn::IfThenElseZero(has_range, hn::Load(d, row + column)), d, row + column);
+        };
+        keep_or_zero(state.scale);
+        keep_or_zero(state.inverse);
+        keep_or_zero(state.base);
+        const Floats min = hn::IfThenElse(has_range, hn::Load(d, state.min + column),
+                                          hn::Load(d, state.flat_min + column));
+        hn::Store(hn::Neg(min), d, state.min + column);
+        // The sum that starts from zero: differs from ours only in that it is never -0.
+        hn::Store(hn::Add(hn::Load(d, state.weight_sum + column), hn::Zero(d)), d,
+                  state.weight_sum + column);
+    }
+    store_results(state.scale, used, fits.scale + first);
+    store_results(state.min, used, fits.min + first);
+    store_results(state.inverse, used, fits.inverse + first);
+    store_results(state.base, used, fits.base + first);
+    store_results(state.weight_sum, used, fits.weight_sum + first);
 }
 
 void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const AffineFits& fits) {
-    Tile tile;
-    Found found;
-    float* const levels = tile.levels;
+    constexpr std::size_t most_tiles = 2;
+    Tile tiles[most_tiles];
+    SearchState states[most_tiles];
     const auto columns = static_cast<std::int64_t>(tile_columns());
-    for (std::int64_t first = 0; first < problems.count; first += columns) {
-        const std::int64_t used = load_tile(problems, first, tile);
-        if (spec.absolute_error) {
-            search<true>(spec, tile, levels, found);
-        } else {
-            search<false>(spec, tile, levels, found);
+    for (std::int64_t first = 0; first < problems.count;) {
+        std::int64_t used[most_tiles];
+        std::size_t count = 0;
+        std::int64_t next = first;
+        for (; count < most_tiles && next < problems.count; ++count, next += columns) {
+            used[count] = load_tile(problems, next, tiles[count]);
         }
-        store_results(found.scale, used, fits.scale + first);
-        store_results(found.min, used, fits.min + first);
-        store_results(found.inverse, used, fits.inverse + first);
-        store_results(found.base, used, fits.base + first);
-        store_results(found.weight_sum, used, fits.weight_sum + first);
+        if (spec.absolute_error) {
+            search<true>(spec, count, tiles, states);
+        } else {
+            search<false>(spec, count, tiles, states);
+        }
+        for (std::size_t t = 0; t < count; ++t, first += columns) {
+            store_fits(states[t], first, used[t], fits);
+        }
     }
 }
 

@@ -62,7 +62,7 @@ HWY_INLINE void judge(Floats xl, Floats ll, Floats candidate, Floats& scale, Flo
                       Floats& best) {
     const FloatTag d;
     const Mask wins = hn::And(hn::Gt(ll, hn::Zero(d)), hn::Gt(hn::Mul(xl, xl), hn::Mul(best, ll)));
-    if (hn::AllFalse(d, wins)) return;
+    // No branch on whether any wins: it cannot be guessed, and the next sums need not wait.
     const Floats new_scale = hn::Div(xl, ll);
     scale = hn::IfThenElse(wins, new_scale, scale);
     best = hn::IfThenElse(wins, hn::Mul(new_scale, xl), best);
