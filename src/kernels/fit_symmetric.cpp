@@ -69,22 +69,13 @@ HWY_INLINE void judge(Floats xl, Floats ll, Floats candidate, Floats& scale, Flo
     inverse = hn::IfThenElse(wins, candidate, inverse);
 }
 
-/// The value of largest magnitude (the first of several) and the sum of the weights; returns the
-/// lanes that hold anything to speak of, and leaves 1 as the largest value in the others.
-HWY_INLINE Mask survey(const Column& c, Floats& largest, Floats& sum_w) {
+HWY_INLINE Floats sum_weights(const Column& c) {
     const FloatTag d;
-    Floats magnitude = hn::Zero(d);
-    largest = sum_w = hn::Zero(d);
+    Floats sum = hn::Zero(d);
     for (std::size_t at = c.column; at < c.tile.size * c.tile.columns; at += c.tile.columns) {
-        const Floats x = hn::Load(d, c.tile.values + at);
-        const Mask larger = hn::Gt(hn::Abs(x), magnitude);
-        magnitude = hn::IfThenElse(larger, hn::Abs(x), magnitude);
-        largest = hn::IfThenElse(larger, x, largest);
-        sum_w = hn::Add(sum_w, hn::Load(d, c.tile.weights + at));
+        sum = hn::Add(sum, hn::Load(d, c.tile.weights + at));
     }
-    const Mask holds_something = hn::Ge(magnitude, hn::Set(d, smallest_magnitude));
-    largest = hn::IfThenElse(holds_something, largest, hn::Set(d, 1.0f));
-    return holds_something;
+    return sum;
 }
 
 /// What the value of largest magnitude is taken to: the start, then the sweep in order.
@@ -108,8 +99,9 @@ Candidates list_candidates(const SymmetricSpec& spec) {
 
 HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& found) {
     const FloatTag d;
-    Floats largest, sum_w, xl_a, xl_b, ll_a, ll_b;
-    const Mask holds_something = survey(c, largest, sum_w);
+    Floats largest, xl_a, xl_b, ll_a, ll_b;
+    const Mask holds_something = find_largest_magnitude(c.tile, c.column, largest);
+    const Floats sum_w = sum_weights(c);
     Floats inverse = hn::Zero(d), scale = hn::Zero(d), best = hn::Zero(d);
     for (int k = 0; k < candidates.count; k += 2) {
         const Floats a = hn::Div(hn::Set(d, candidates.spread[k]), largest);

@@ -22,16 +22,8 @@ HWY_INLINE Mask start(DescentTile& tile, std::size_t column, LevelBounds bounds,
     const FloatTag d;
     const std::size_t columns = tile.columns;
     const std::size_t end = tile.size * columns;
-    Floats magnitude = hn::Zero(d), largest = hn::Zero(d);
-    for (std::size_t at = column; at < end; at += columns) {
-        const Floats x = hn::Load(d, tile.values + at);
-        const Mask larger = hn::Gt(hn::Abs(x), magnitude);
-        magnitude = hn::IfThenElse(larger, hn::Abs(x), magnitude);
-        largest = hn::IfThenElse(larger, x, largest);
-    }
-    const Mask holds_something = hn::Ge(magnitude, hn::Set(d, smallest_magnitude));
-    largest = hn::IfThenElse(holds_something, largest, hn::Set(d, 1.0f));
-
+    Floats largest;
+    const Mask holds_something = find_largest_magnitude(tile, column, largest);
     const Floats inverse = hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
     sum_xl = sum_ll = hn::Zero(d);
     for (std::size_t at = column; at < end; at += columns) {

@@ -130,6 +130,32 @@ HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, 
     return used;
 }
 
+/// The value of largest magnitude, the first of several, in one vector of problems; returns the
+/// lanes that hold anything to speak of, and leaves 1 in the others.
+HWY_INLINE Mask find_largest_magnitude(const Tile& tile, std::size_t column, Floats& largest) {
+    const FloatTag d;
+    const std::size_t end = tile.size * tile.columns;
+    Floats high = hn::Zero(d), low = hn::Zero(d);
+    for (std::size_t at = column; at < end; at += tile.columns) {
+        const Floats x = hn::Load(d, tile.values + at);
+        high = hn::Max(high, x);
+        low = hn::Min(low, x);
+    }
+    const Floats magnitude = hn::Max(high, hn::Neg(low));
+    const Mask holds_something = hn::Ge(magnitude, hn::Set(d, smallest_magnitude));
+    largest = hn::IfThenElse(hn::Eq(high, magnitude), high, low);
+    const Mask tied = hn::And(holds_something, hn::Eq(high, hn::Neg(low)));
+    if (HWY_UNLIKELY(!hn::AllFalse(d, tied))) {
+        for (std::size_t at = end + column; at > column;) {
+            at -= tile.columns;
+            const Floats x = hn::Load(d, tile.values + at);
+            largest = hn::IfThenElse(hn::Eq(hn::Abs(x), magnitude), x, largest);
+        }
+    }
+    largest = hn::IfThenElse(holds_something, largest, hn::Set(d, 1.0f));
+    return holds_something;
+}
+
 /// Writes the first `used` of a tile's results, which lie in `columns`.
 HWY_INLINE void store_results(const float* columns, std::int64_t used, float* out) {
     std::copy_n(columns, used, out);
