@@ -12,8 +12,8 @@
 namespace quantize::pipeline {
 namespace {
 
-/// 64 KiB of binary32.
-constexpr std::uint64_t tile_elems = std::uint64_t{1} << 14;
+/// 16 KiB of binary32.
+constexpr std::uint64_t tile_elems = std::uint64_t{1} << 12;
 
 /// Values up to here have a scale that fits binary16 in every type; larger ones are looked at
 /// again once encoded.
@@ -163,7 +163,11 @@ void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,
                     std::span<const std::byte> blocks, std::span<float> values) {
     const Format& format = *find_format(info.type);
     const auto count = static_cast<std::int64_t>(values.size());
+    // Of real types the words are looked at, which may be half as long as the values.
+    const bool is_real = type_info(info.type).type_class == TypeClass::real;
+    if (is_real) check_blocks(info, first_elem, blocks);
     format.decode(blocks.data(), count, values.data());
+    if (is_real) return;
     const std::int64_t bad = kernels::find_non_finite(values.data(), count);
     if (bad >= 0) {
         throw_not_finite(info, first_elem + static_cast<std::uint64_t>(bad),
