@@ -144,12 +144,15 @@ HWY_INLINE float signed_extreme(const float* HWY_RESTRICT x) {
     const float size = hn::GetLane(magnitude);
     const bool positive = !hn::AllFalse(d, hn::Eq(high, magnitude));
     const bool negative = !hn::AllFalse(d, hn::Eq(low, magnitude));
-    if (positive != negative) return negative ? -size : size;
-    if (!(size > 0)) return 0.0f;
-    for (int i = 0; i < 31; ++i) {
-        if (x[i] == size || x[i] == -size) return x[i];
+    if (HWY_UNLIKELY(positive & negative & (size > 0))) {
+        for (int i = 0; i < 31; ++i) {
+            if (x[i] == size || x[i] == -size) return x[i];
+        }
+        return x[31];
     }
-    return x[31];
+    // Signs cannot be guessed: a table, no branch.
+    static constexpr float signs[2] = {1.0f, -1.0f};
+    return size * signs[negative & !positive];
 }
 
 template <int kBits>
