@@ -59,6 +59,12 @@ float largest_scale(const float* scales) {
     return largest;
 }
 
+/// The levels with which a sweep found the inverse scale of sub-block `j` of the group.
+void levels_by_inverse(const Group& group, int j, int half, std::uint8_t* levels) {
+    kernels::level_by_inverse(group.values + j * sub_elems, 1, sub_elems, group.inverse + j,
+                              zero_base, centred(half), levels);
+}
+
 // Q3_K. Without importance weights: coordinate descent, integer scales by the largest. With: a
 // sweep, and integer scales by a sweep too.
 
@@ -108,7 +114,7 @@ void fit_group(Group& group, BlockQ3K* blocks) {
     ScalesQ3K scales;
     if (group.importance == nullptr) {
         kernels::fit_symmetric_descent(half_levels(blocks), group.problems(Weighting::square),
-                                       group.scales, group.levels);
+                                       group.scales, nullptr);
         scale_by_largest(group, scales);
     } else {
         float variance[max_subs];
@@ -133,9 +139,15 @@ void stored_scales(const BlockQ3K& block, float* scales) {
         scales[j] = d * static_cast<float>(integers[j] - 32);
 }
 
-/// Whether the search has left levels in the group, rather than inverse scales.
-bool has_levels(const Group& group, const BlockQ3K*) {
-    return group.importance == nullptr;
+/// The levels of the search for sub-block `j`, which are seen only where the stored scale is zero.
+void search_levels(const Group& group, int j, const BlockQ3K& block, std::uint8_t* levels) {
+    if (group.importance != nullptr)
+        return levels_by_inverse(group, j, half_levels(&block), levels);
+    kernels::Problems problem = group.problems(Weighting::square);
+    problem.values += j * sub_elems;
+    problem.count = 1;
+    float scale;
+    kernels::fit_symmetric_descent(half_levels(&block), problem, &scale, levels);
 }
 
 void store_levels(const std::uint8_t* levels, BlockQ3K& block) {
@@ -184,8 +196,8 @@ void stored_scales(const BlockQ6K& block, float* scales) {
         scales[j] = d * static_cast<float>(block.scales[j]);
 }
 
-bool has_levels(const Group&, const BlockQ6K*) {
-    return false;
+void search_levels(const Group& group, int j, const BlockQ6K& block, std::uint8_t* levels) {
+    levels_by_inverse(group, j, half_levels(&block), levels);
 }
 
 void store_levels(const std::uint8_t* levels, BlockQ6K& block) {
@@ -211,10 +223,9 @@ void take_levels(Group& group, int s, Block& block) {
     std::uint8_t* const levels = group.levels + s * super_block_elems;
     kernels::relevel(values, sub_blocks, sub_elems, scales, zero_base, range, levels);
     for (int j = 0; j < sub_blocks; ++j) {
-        if (scales[j] != 0 || has_levels(group, &block)) continue;
-        kernels::level_by_inverse(values + j * sub_elems, 1, sub_elems,
-                                  group.inverse + s * sub_blocks + j, zero_base, range,
-                                  levels + j * sub_elems);
+        if (scales[j] == 0) {
+            search_levels(group, s * sub_blocks + j, block, levels + j * sub_elems);
+        }
     }
     store_levels(levels, block);
 }

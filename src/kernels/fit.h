@@ -77,8 +77,9 @@ struct SymmetricFits {
 void fit_symmetric(const SymmetricSpec& spec, const Problems& problems, const SymmetricFits& fits);
 
 /// Scale on levels -levels .. levels - 1 by coordinate descent: one level after the other moves
-/// while that makes the fit better. `level_bytes` takes level + levels (0 for a problem without any
-/// value to speak of), `size` for each problem.
+/// while that makes the fit better. The weighting is always by the square. `level_bytes`, which may
+/// be null, takes level + levels (0 for a problem without any value to speak of), `size` for each
+/// problem.
 void fit_symmetric_descent(int levels, const Problems& problems, float* scale,
                            std::uint8_t* level_bytes);
 

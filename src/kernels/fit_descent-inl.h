@@ -115,23 +115,36 @@ HWY_INLINE void try_move(DescentTile& tile, std::size_t at, Mask moves, Ints wan
     keep(tile.ll_terms, hn::Mul(hn::Mul(w, kept), kept));
 }
 
-/// One value's turn in one vector of problems.
+/// The level that one value wants in one vector of problems, the sums without that value, and the
+/// lanes in which it is another level than it has.
 template <DescentPolicy policy>
-HWY_INLINE void visit_level(DescentTile& tile, std::size_t at, LevelBounds bounds, Floats& sum_xl,
-                            Floats& sum_ll, Mask& moved) {
+HWY_INLINE Mask want_level(const DescentTile& tile, std::size_t at, LevelBounds bounds,
+                           Floats sum_xl, Floats sum_ll, Ints& wanted, Floats& others_xl,
+                           Floats& others_ll) {
     const FloatTag d;
     const IntTag di;
-    const Floats others_xl = hn::Sub(sum_xl, hn::Load(d, tile.xl_terms + at));
-    const Floats others_ll = hn::Sub(sum_ll, hn::Load(d, tile.ll_terms + at));
+    others_xl = hn::Sub(sum_xl, hn::Load(d, tile.xl_terms + at));
+    others_ll = hn::Sub(sum_ll, hn::Load(d, tile.ll_terms + at));
     const Floats ratio = hn::Div(hn::Mul(hn::Load(d, tile.values + at), others_ll), others_xl);
-    const Ints wanted = biased_level<policy>(ratio, bounds);
+    wanted = biased_level<policy>(ratio, bounds);
     const Ints level = hn::BitCast(di, hn::Load(d, tile.levels + at));
     Mask moves = hn::Gt(others_xl, hn::Zero(d));
     if constexpr (policy.checks_before) moves = hn::And(moves, hn::Gt(others_ll, hn::Zero(d)));
-    moves = hn::AndNot(hn::RebindMask(d, hn::Eq(wanted, level)), moves);
-    // Hardly any level moves: then the sums do not change, and the next value's turn need not wait
-    // for the end of this one's.
-    if (HWY_LIKELY(hn::AllFalse(d, moves))) return;
+    return hn::AndNot(hn::RebindMask(d, hn::Eq(wanted, level)), moves);
+}
+
+/// One value's turn in one vector of problems. `kRare` says that hardly any level moves: then the
+/// sums do not change, and the next value's turn need not wait for the end of this one's.
+template <DescentPolicy policy, bool kRare>
+HWY_INLINE void visit_level(DescentTile& tile, std::size_t at, LevelBounds bounds, Floats& sum_xl,
+                            Floats& sum_ll, Mask& moved) {
+    Ints wanted;
+    Floats others_xl, others_ll;
+    const Mask moves =
+        want_level<policy>(tile, at, bounds, sum_xl, sum_ll, wanted, others_xl, others_ll);
+    if constexpr (kRare) {
+        if (HWY_LIKELY(hn::AllFalse(FloatTag(), moves))) return;
+    }
     try_move<policy>(tile, at, moves, wanted, others_xl, others_ll, sum_xl, sum_ll, moved);
 }
 
@@ -139,28 +152,52 @@ HWY_INLINE void visit_level(DescentTile& tile, std::size_t at, LevelBounds bound
 /// problem in which a round moved nothing stays as it is in further rounds, so that all may go on
 /// until none moves.
 template <DescentPolicy policy>
-HWY_INLINE void descend(DescentTile& tile, std::size_t column, LevelBounds bounds, Floats& sum_xl,
-                        Floats& sum_ll) {
+HWY_INLINE void descend(DescentTile& tile, std::size_t column, LevelBounds bounds, int rounds,
+                        Floats& sum_xl, Floats& sum_ll) {
     const FloatTag d;
     const std::size_t columns = tile.columns;
     const std::size_t end = tile.size * columns;
-    for (int round = 0; round < descent_rounds; ++round) {
+    for (int round = 0; round < rounds; ++round) {
         Mask moved = hn::MaskFromVec(hn::Zero(d));
         for (std::size_t at = column; at < end; at += columns) {
-            visit_level<policy>(tile, at, bounds, sum_xl, sum_ll, moved);
+            visit_level<policy, true>(tile, at, bounds, sum_xl, sum_ll, moved);
         }
         if (hn::AllFalse(d, moved)) break;
     }
 }
 
-/// Descends, and stores the scale that fits the final levels best: zero in lanes that hold nothing.
+/// The sums of a tile's problems, by column.
+struct DescentSums {
+    HWY_ALIGN float xl[max_columns];
+    HWY_ALIGN float ll[max_columns];
+};
+
+/// A first round in which many levels move: over both vectors of the tile side by side, so that
+/// each fills the other's waits.
 template <DescentPolicy policy>
-HWY_INLINE void descend_to_scale(DescentTile& tile, std::size_t column, LevelBounds bounds,
-                                 Mask holds_something, Floats sum_xl, Floats sum_ll,
-                                 float* scales) {
+HWY_INLINE void descend_busily(DescentTile& tile, LevelBounds bounds, DescentSums& sums) {
     const FloatTag d;
-    descend<policy>(tile, column, bounds, sum_xl, sum_ll);
-    const Mask fits = hn::And(holds_something, hn::Gt(sum_ll, hn::Zero(d)));
+    const std::size_t lanes = hn::Lanes(d);
+    const std::size_t end = tile.size * 2 * lanes;
+    Floats xl0 = hn::Load(d, sums.xl), xl1 = hn::Load(d, sums.xl + lanes);
+    Floats ll0 = hn::Load(d, sums.ll), ll1 = hn::Load(d, sums.ll + lanes);
+    Mask moved = hn::MaskFromVec(hn::Zero(d));
+    for (std::size_t at = 0; at < end; at += 2 * lanes) {
+        visit_level<policy, false>(tile, at, bounds, xl0, ll0, moved);
+        visit_level<policy, false>(tile, at + lanes, bounds, xl1, ll1, moved);
+    }
+    hn::Store(xl0, d, sums.xl);
+    hn::Store(xl1, d, sums.xl + lanes);
+    hn::Store(ll0, d, sums.ll);
+    hn::Store(ll1, d, sums.ll + lanes);
+}
+
+/// Stores the scale that fits levels with these sums best: zero for problems with a zero flag.
+HWY_INLINE void store_scale(const float* flags, std::size_t column, Floats sum_xl, Floats sum_ll,
+                            float* scales) {
+    const FloatTag d;
+    const Mask fits =
+        hn::And(hn::Gt(hn::Load(d, flags + column), hn::Zero(d)), hn::Gt(sum_ll, hn::Zero(d)));
     hn::Store(hn::IfThenElseZero(fits, hn::Div(sum_xl, sum_ll)), d, scales + column);
 }
 

@@ -80,15 +80,14 @@ void fit_positive_lanes(const PositiveSpec& spec, const Problems& problems, floa
         const std::int64_t used = load_tile(problems, first, tile);
         for (std::size_t column = 0; column < tile.columns; column += lanes) {
             Floats largest, sum_xl, sum_ll;
-            const Mask holds_something = find_largest(tile, column, largest);
-            store_flags(holds_something, column, flags);
+            store_flags(find_largest(tile, column, largest), column, flags);
             const Floats inverse = sweep(spec, tile, column, largest);
             sum_xl = sum_ll = hn::Zero(FloatTag());
             for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
                 start_level<positive_descent>(tile, at, inverse, bounds, sum_xl, sum_ll);
             }
-            descend_to_scale<positive_descent>(tile, column, bounds, holds_something, sum_xl,
-                                               sum_ll, scales);
+            descend<positive_descent>(tile, column, bounds, descent_rounds, sum_xl, sum_ll);
+            store_scale(flags, column, sum_xl, sum_ll, scales);
         }
         store_results(scales, used, scale + first);
         store_levels(tile, 0, flags, used, level_bytes + first * problems.size);

@@ -1,5 +1,9 @@
 // The search of Q3_K without importance weights: levels from the largest value, then coordinate
 // descent instead of a sweep.
+//
+// In most problems no level ever moves, and one look at each level shows it. Only the others, about
+// a quarter, are gathered into tiles of their own for the descent, which would otherwise go on in
+// all lanes until the last is done.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/fit_symmetric_descent.cpp"
 #include <hwy/foreach_target.h>
@@ -15,42 +19,129 @@ HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 namespace {
 
+/// Problems that are looked at before the unsettled ones of them are gathered.
+inline constexpr std::int64_t batch_problems = 256;
+
+/// What the search keeps of the problems of one tile, by column.
+struct Search {
+    DescentTile tile;
+    DescentSums sums;
+    HWY_ALIGN float flags[max_columns];  ///< 1 where a problem holds anything to speak of, else 0
+    HWY_ALIGN float scales[max_columns];
+};
+
 /// Levels by the scale that takes the value of largest magnitude to the lowest level, and their
-/// sums, for one vector of problems. Returns the lanes whose problems hold anything to speak of.
-HWY_INLINE Mask start(DescentTile& tile, std::size_t column, LevelBounds bounds, Floats& sum_xl,
-                      Floats& sum_ll) {
+/// sums.
+HWY_INLINE void start(LevelBounds bounds, Search& search) {
     const FloatTag d;
-    const std::size_t columns = tile.columns;
-    const std::size_t end = tile.size * columns;
-    Floats largest;
-    const Mask holds_something = find_largest_magnitude(tile, column, largest);
-    const Floats inverse = hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
-    sum_xl = sum_ll = hn::Zero(d);
-    for (std::size_t at = column; at < end; at += columns) {
-        start_level<symmetric_descent>(tile, at, inverse, bounds, sum_xl, sum_ll);
+    DescentTile& tile = search.tile;
+    weigh_tile(tile, [](Floats x, std::size_t) HWY_ATTR { return hn::Mul(x, x); });
+    for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
+        Floats largest;
+        store_flags(find_largest_magnitude(tile, column, largest), column, search.flags);
+        const Floats inverse = hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
+        Floats sum_xl = hn::Zero(d), sum_ll = hn::Zero(d);
+        for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
+            start_level<symmetric_descent>(tile, at, inverse, bounds, sum_xl, sum_ll);
+        }
+        hn::Store(sum_xl, d, search.sums.xl + column);
+        hn::Store(sum_ll, d, search.sums.ll + column);
     }
-    return holds_something;
+}
+
+/// Stores the scales that fit the levels best if none moves any more. Sets `unsettled` to 1 for
+/// problems in which a level wants to, else to 0.
+HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) {
+    const FloatTag d;
+    const DescentTile& tile = search.tile;
+    for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
+        const Floats sum_xl = hn::Load(d, search.sums.xl + column);
+        const Floats sum_ll = hn::Load(d, search.sums.ll + column);
+        Mask any = hn::MaskFromVec(hn::Zero(d));
+        for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
+            Ints wanted;
+            Floats others_xl, others_ll;
+            any = hn::Or(any, want_level<symmetric_descent>(tile, at, bounds, sum_xl, sum_ll,
+                                                            wanted, others_xl, others_ll));
+        }
+        store_flags(any, column, unsettled);
+        store_scale(search.flags, column, sum_xl, sum_ll, search.scales);
+    }
+}
+
+/// The whole descent, for problems most of which have levels that move.
+HWY_INLINE void descend_fully(LevelBounds bounds, Search& search) {
+    const FloatTag d;
+    descend_busily<symmetric_descent>(search.tile, bounds, search.sums);
+    for (std::size_t column = 0; column < search.tile.columns; column += hn::Lanes(d)) {
+        Floats sum_xl = hn::Load(d, search.sums.xl + column);
+        Floats sum_ll = hn::Load(d, search.sums.ll + column);
+        descend<symmetric_descent>(search.tile, column, bounds, descent_rounds - 1, sum_xl, sum_ll);
+        store_scale(search.flags, column, sum_xl, sum_ll, search.scales);
+    }
+}
+
+/// Starts the search of `used` problems: those at `list`, or those from `first` on.
+HWY_INLINE void load_search(const Problems& problems, const std::int64_t* list, std::int64_t first,
+                            std::int64_t used, LevelBounds bounds, Search& search) {
+    const float* row[max_columns];
+    for (std::int64_t c = 0; c < used; ++c) {
+        const std::int64_t problem = list != nullptr ? list[c] : first + c;
+        row[c] = problems.values + problem * problems.size;
+    }
+    load_values(row, used, static_cast<std::size_t>(problems.size), search.tile);
+    start(bounds, search);
+}
+
+/// Searches the problems at `list` and puts the results in their places.
+HWY_INLINE void search_listed(LevelBounds bounds, const Problems& problems,
+                              const std::int64_t* list, std::int64_t count, Search& search,
+                              float* scale, std::uint8_t* level_bytes) {
+    const auto columns = static_cast<std::int64_t>(tile_columns());
+    for (std::int64_t first = 0; first < count; first += columns) {
+        const std::int64_t used = std::min(columns, count - first);
+        load_search(problems, list + first, 0, used, bounds, search);
+        descend_fully(bounds, search);
+        std::uint8_t bytes[max_problem_size * max_columns];
+        if (level_bytes != nullptr) {
+            store_levels(search.tile, -bounds.lowest, search.flags, used, bytes);
+        }
+        for (std::int64_t c = 0; c < used; ++c) {
+            const std::int64_t problem = list[first + c];
+            scale[problem] = search.scales[c];
+            if (level_bytes == nullptr) continue;
+            std::copy_n(bytes + c * problems.size, problems.size,
+                        level_bytes + problem * problems.size);
+        }
+    }
 }
 
 void fit_symmetric_descent_lanes(int level_count, const Problems& problems, float* scale,
                                  std::uint8_t* level_bytes) {
-    DescentTile tile;
-    HWY_ALIGN float flags[max_columns];
-    HWY_ALIGN float scales[max_columns];
     const LevelBounds bounds{-level_count, level_count - 1};
-    const std::size_t lanes = hn::Lanes(FloatTag());
-    const auto columns = static_cast<std::int64_t>(tile_columns());
-    for (std::int64_t first = 0; first < problems.count; first += columns) {
-        const std::int64_t used = load_tile(problems, first, tile);
-        for (std::size_t column = 0; column < tile.columns; column += lanes) {
-            Floats sum_xl, sum_ll;
-            const Mask holds_something = start(tile, column, bounds, sum_xl, sum_ll);
-            store_flags(holds_something, column, flags);
-            descend_to_scale<symmetric_descent>(tile, column, bounds, holds_something, sum_xl,
-                                                sum_ll, scales);
+    Search search;
+    std::int64_t list[batch_problems + max_columns];
+    std::int64_t listed = 0;
+    for (std::int64_t first = 0; first < problems.count;) {
+        HWY_ALIGN float unsettled[max_columns];
+        const std::int64_t used =
+            std::min(static_cast<std::int64_t>(tile_columns()), problems.count - first);
+        load_search(problems, nullptr, first, used, bounds, search);
+        look_once(bounds, search, unsettled);
+        store_results(search.scales, used, scale + first);
+        if (level_bytes != nullptr) {
+            store_levels(search.tile, level_count, search.flags, used,
+                         level_bytes + first * problems.size);
         }
-        store_results(scales, used, scale + first);
-        store_levels(tile, level_count, flags, used, level_bytes + first * problems.size);
+        for (std::int64_t c = 0; c < used; ++c) {
+            list[listed] = first + c;
+            listed += unsettled[c] != 0;
+        }
+        first += used;
+        if (listed >= batch_problems || first == problems.count) {
+            search_listed(bounds, problems, list, listed, search, scale, level_bytes);
+            listed = 0;
+        }
     }
 }
 

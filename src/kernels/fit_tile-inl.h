@@ -114,18 +114,23 @@ HWY_INLINE void weigh(const Problems& problems, std::int64_t first, std::int64_t
     }
 }
 
+/// Fills the tile's values with the `used` problems at `row`, which has room for max_columns.
+HWY_INLINE void load_values(const float** row, std::int64_t used, std::size_t size, Tile& tile) {
+    tile.columns = tile_columns();
+    tile.size = size;
+    std::fill(row + used, row + tile.columns, row[0]);
+    transpose_to_tile(row, tile.columns, tile.size, tile.values);
+}
+
 /// Fills the tile with the problems from `first` on; returns how many there are.
 HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, Tile& tile) {
-    tile.columns = tile_columns();
-    tile.size = static_cast<std::size_t>(problems.size);
     const std::int64_t used =
-        std::min(static_cast<std::int64_t>(tile.columns), problems.count - first);
+        std::min(static_cast<std::int64_t>(tile_columns()), problems.count - first);
     const float* row[max_columns];
     for (std::int64_t c = 0; c < used; ++c) {
         row[c] = problems.values + (first + c) * problems.size;
     }
-    std::fill(row + used, row + tile.columns, row[0]);
-    transpose_to_tile(row, tile.columns, tile.size, tile.values);
+    load_values(row, used, static_cast<std::size_t>(problems.size), tile);
     weigh(problems, first, used, tile);
     return used;
 }

@@ -173,7 +173,10 @@ struct Levelled {
     std::vector<int> levels;
 };
 
-Levelled plain_symmetric_descent(int half, const Values& x, const Values& w) {
+Levelled plain_symmetric_descent(int half, const Values& x) {
+    Values w;
+    for (const float v : x)
+        w.push_back(v * v);
     const float largest = first_largest(x);
     if (std::fabs(largest) < smallest_magnitude) return {0, std::vector<int>(x.size(), 0)};
     Levelled found;
@@ -377,9 +380,12 @@ TEST_CASE("descents have the scale and the levels of the plain search") {
                                    levels.begin() + static_cast<std::ptrdiff_t>(p * 16)));
             }
         };
-        fit_symmetric_descent(4, input.problems(Weighting::importance), scale.data(),
-                              levels.data());
-        check([](const Values& x, const Values& w) { return plain_symmetric_descent(4, x, w); });
+        fit_symmetric_descent(4, input.problems(Weighting::square), scale.data(), levels.data());
+        check([](const Values& x, const Values&) { return plain_symmetric_descent(4, x); });
+        std::vector<float> scale_alone(count);
+        fit_symmetric_descent(4, input.problems(Weighting::square), scale_alone.data(), nullptr);
+        for (std::size_t p = 0; p < count; ++p)
+            REQUIRE(same(scale_alone[p], scale[p]));
         for (const int highest : {15, 63}) {
             const PositiveSpec spec = positive_sweep(highest);
             fit_positive(spec, input.problems(Weighting::importance), scale.data(), levels.data());
