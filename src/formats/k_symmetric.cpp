@@ -46,17 +46,19 @@ struct Group {
     }
 };
 
-/// The scale of largest magnitude, the first of several; zero if all are.
-float largest_scale(const float* scales) {
-    float magnitude = 0;
-    float largest = 0;
-    for (int j = 0; j < sub_blocks; ++j) {
-        if (std::fabs(scales[j]) > magnitude) {
-            magnitude = std::fabs(scales[j]);
-            largest = scales[j];
-        }
+/// For each super-block the factor that takes its largest scale to -highest, and its inverse: both
+/// zero where that scale is zero or below `least`. Scales are either zero or far above what would
+/// make a factor overflow; an infinite one leaves an infinite factor, by which the block is
+/// refused.
+void invert_largest_scales(const Group& group, float highest, float least, float* inverse,
+                           float* factors) {
+    float largest[group_super_blocks];
+    kernels::largest_values(group.scales, group.count, sub_blocks, largest);
+    for (int s = 0; s < group.count; ++s) {
+        const bool counts = largest[s] != 0 && std::fabs(largest[s]) >= least;
+        inverse[s] = counts ? -highest / largest[s] : 0.0f;
+        factors[s] = counts ? 1 / inverse[s] : 0.0f;
     }
-    return largest;
 }
 
 /// The levels with which a sweep found the inverse scale of sub-block `j` of the group.
@@ -79,20 +81,10 @@ struct ScalesQ3K {
 };
 
 void scale_by_largest(const Group& group, ScalesQ3K& out) {
-    std::fill_n(out.integers, max_subs, std::uint8_t{0});
-    for (int s = 0; s < group.count; ++s) {
-        const float* const scales = group.scales + s * sub_blocks;
-        const float largest = largest_scale(scales);
-        out.factors[s] = 0;
-        if (largest == 0) continue;
-        const float inverse = -32.0f / largest;
-        for (int j = 0; j < sub_blocks; ++j) {
-            const auto integer = static_cast<std::int8_t>(nearest_int(inverse * scales[j]));
-            out.integers[s * sub_blocks + j] =
-                static_cast<std::uint8_t>(std::clamp<int>(integer, -32, 31) + 32);
-        }
-        out.factors[s] = 1 / inverse;
-    }
+    float inverse[group_super_blocks];
+    invert_largest_scales(group, 32, 0, inverse, out.factors);
+    kernels::level_by_inverse(group.scales, group.count, sub_blocks, inverse, zero_base,
+                              centred(32), out.integers);
 }
 
 void scale_by_fit(const Group& group, ScalesQ3K& out) {
@@ -171,21 +163,22 @@ void fit_group(Group& group, BlockQ6K* blocks) {
     kernels::fit_symmetric(kernels::symmetric_sweep(half_levels(blocks)),
                            group.problems(weighted ? Weighting::importance : Weighting::square),
                            {group.scales, group.inverse, group.weight_sum});
+    float inverse[group_super_blocks], factors[group_super_blocks];
+    std::uint8_t integers[max_subs];
+    invert_largest_scales(group, 128, kernels::smallest_magnitude, inverse, factors);
+    kernels::level_by_inverse(group.scales, group.count, sub_blocks, inverse, zero_base,
+                              centred(128), integers);
     for (int s = 0; s < group.count; ++s) {
-        const float* const scales = group.scales + s * sub_blocks;
-        const float largest = largest_scale(scales);
-        if (std::fabs(largest) < kernels::smallest_magnitude) {
+        if (factors[s] == 0) {
             // The whole block becomes zero bytes: no level may be seen either.
             std::fill_n(group.inverse + s * sub_blocks, sub_blocks, 0.0f);
             std::fill_n(blocks[s].scales, sub_blocks, std::int8_t{0});
             blocks[s].d = 0;
             continue;
         }
-        const float inverse = -128.0f / largest;
-        blocks[s].d = f32_to_f16(1 / inverse);
+        blocks[s].d = f32_to_f16(factors[s]);
         for (int j = 0; j < sub_blocks; ++j) {
-            blocks[s].scales[j] =
-                static_cast<std::int8_t>(std::min(127, nearest_int(inverse * scales[j])));
+            blocks[s].scales[j] = static_cast<std::int8_t>(integers[s * sub_blocks + j] - 128);
         }
     }
 }

@@ -99,4 +99,8 @@ void fit_positive(const PositiveSpec& spec, const Problems& problems, float* sca
 /// Sum of the squares of each of `rows` rows of `row_elems` values (a multiple of 4), in order.
 void sum_squares(const float* values, std::int64_t rows, std::int64_t row_elems, float* sums);
 
+/// The value of largest magnitude, the first of several, of each of `rows` rows of `row_elems`
+/// values (a multiple of 4 up to 32); zero for a row of zeros. A NaN counts as zero.
+void largest_values(const float* values, std::int64_t rows, int row_elems, float* largest);
+
 }  // namespace quantize::kernels

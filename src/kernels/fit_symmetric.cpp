@@ -99,8 +99,9 @@ Candidates list_candidates(const SymmetricSpec& spec) {
 
 HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& found) {
     const FloatTag d;
-    Floats largest, xl_a, xl_b, ll_a, ll_b;
-    const Mask holds_something = find_largest_magnitude(c.tile, c.column, largest);
+    Floats largest = find_largest_magnitude(c.tile, c.column);
+    const Mask holds_something = ensure_magnitude(largest);
+    Floats xl_a, xl_b, ll_a, ll_b;
     const Floats sum_w = sum_weights(c);
     Floats inverse = hn::Zero(d), scale = hn::Zero(d), best = hn::Zero(d);
     for (int k = 0; k < candidates.count; k += 2) {

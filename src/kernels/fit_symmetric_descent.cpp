@@ -37,8 +37,8 @@ HWY_INLINE void start(LevelBounds bounds, Search& search) {
     DescentTile& tile = search.tile;
     weigh_tile(tile, [](Floats x, std::size_t) HWY_ATTR { return hn::Mul(x, x); });
     for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
-        Floats largest;
-        store_flags(find_largest_magnitude(tile, column, largest), column, search.flags);
+        Floats largest = find_largest_magnitude(tile, column);
+        store_flags(ensure_magnitude(largest), column, search.flags);
         const Floats inverse = hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
         Floats sum_xl = hn::Zero(d), sum_ll = hn::Zero(d);
         for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {

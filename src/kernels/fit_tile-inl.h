@@ -135,9 +135,9 @@ HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, 
     return used;
 }
 
-/// The value of largest magnitude, the first of several, in one vector of problems; returns the
-/// lanes that hold anything to speak of, and leaves 1 in the others.
-HWY_INLINE Mask find_largest_magnitude(const Tile& tile, std::size_t column, Floats& largest) {
+/// The value of largest magnitude, the first of several, in one vector of problems; +0 where all
+/// are zeros.
+HWY_INLINE Floats find_largest_magnitude(const Tile& tile, std::size_t column) {
     const FloatTag d;
     const std::size_t end = tile.size * tile.columns;
     Floats high = hn::Zero(d), low = hn::Zero(d);
@@ -147,9 +147,8 @@ HWY_INLINE Mask find_largest_magnitude(const Tile& tile, std::size_t column, Flo
         low = hn::Min(low, x);
     }
     const Floats magnitude = hn::Max(high, hn::Neg(low));
-    const Mask holds_something = hn::Ge(magnitude, hn::Set(d, smallest_magnitude));
-    largest = hn::IfThenElse(hn::Eq(high, magnitude), high, low);
-    const Mask tied = hn::And(holds_something, hn::Eq(high, hn::Neg(low)));
+    Floats largest = hn::IfThenElse(hn::Eq(high, magnitude), high, low);
+    const Mask tied = hn::And(hn::Gt(magnitude, hn::Zero(d)), hn::Eq(high, hn::Neg(low)));
     if (HWY_UNLIKELY(!hn::AllFalse(d, tied))) {
         for (std::size_t at = end + column; at > column;) {
             at -= tile.columns;
@@ -157,6 +156,13 @@ HWY_INLINE Mask find_largest_magnitude(const Tile& tile, std::size_t column, Flo
             largest = hn::IfThenElse(hn::Eq(hn::Abs(x), magnitude), x, largest);
         }
     }
+    return hn::IfThenElseZero(hn::Gt(magnitude, hn::Zero(d)), largest);
+}
+
+/// The lanes whose largest value is anything to speak of; it becomes 1 in the others.
+HWY_INLINE Mask ensure_magnitude(Floats& largest) {
+    const FloatTag d;
+    const Mask holds_something = hn::Ge(hn::Abs(largest), hn::Set(d, smallest_magnitude));
     largest = hn::IfThenElse(holds_something, largest, hn::Set(d, 1.0f));
     return holds_something;
 }
