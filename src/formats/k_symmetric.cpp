@@ -46,18 +46,25 @@ struct Group {
     }
 };
 
-/// For each super-block the factor that takes its largest scale to -highest, and its inverse: both
-/// zero where that scale is zero or below `least`. Scales are either zero or far above what would
-/// make a factor overflow; an infinite one leaves an infinite factor, by which the block is
+/// Integer scales from -half to half - 1, half added, with the largest of each super-block at
+/// -half, and the factor of each super-block. Both are zero where the largest is zero or below
+/// `least`. An infinite one leaves middle integers and an infinite factor, by which the block is
 /// refused.
-void invert_largest_scales(const Group& group, float highest, float least, float* inverse,
-                           float* factors) {
-    float largest[group_super_blocks];
+void scale_by_largest(const Group& group, int half, float least, std::uint8_t* integers,
+                      float* factors) {
+    float largest[group_super_blocks], inverse[group_super_blocks];
     kernels::largest_values(group.scales, group.count, sub_blocks, largest);
     for (int s = 0; s < group.count; ++s) {
         const bool counts = largest[s] != 0 && std::fabs(largest[s]) >= least;
-        inverse[s] = counts ? -highest / largest[s] : 0.0f;
+        inverse[s] = counts ? static_cast<float>(-half) / largest[s] : 0.0f;
         factors[s] = counts ? 1 / inverse[s] : 0.0f;
+    }
+    kernels::level_by_inverse(group.scales, group.count, sub_blocks, inverse, zero_base,
+                              centred(half), integers);
+    for (int s = 0; s < group.count; ++s) {
+        if (std::isinf(factors[s])) {
+            std::fill_n(integers + s * sub_blocks, sub_blocks, static_cast<std::uint8_t>(half));
+        }
     }
 }
 
@@ -80,13 +87,6 @@ struct ScalesQ3K {
     float factors[group_super_blocks];
 };
 
-void scale_by_largest(const Group& group, ScalesQ3K& out) {
-    float inverse[group_super_blocks];
-    invert_largest_scales(group, 32, 0, inverse, out.factors);
-    kernels::level_by_inverse(group.scales, group.count, sub_blocks, inverse, zero_base,
-                              centred(32), out.integers);
-}
-
 void scale_by_fit(const Group& group, ScalesQ3K& out) {
     kernels::Problems problems;
     problems.values = group.scales;
@@ -107,7 +107,7 @@ void fit_group(Group& group, BlockQ3K* blocks) {
     if (group.importance == nullptr) {
         kernels::fit_symmetric_descent(half_levels(blocks), group.problems(Weighting::square),
                                        group.scales, nullptr);
-        scale_by_largest(group, scales);
+        scale_by_largest(group, 32, 0, scales.integers, scales.factors);
     } else {
         float variance[max_subs];
         super_block_variances(VarianceRule::twice_mean_square, group.values, group.count,
@@ -163,11 +163,9 @@ void fit_group(Group& group, BlockQ6K* blocks) {
     kernels::fit_symmetric(kernels::symmetric_sweep(half_levels(blocks)),
                            group.problems(weighted ? Weighting::importance : Weighting::square),
                            {group.scales, group.inverse, group.weight_sum});
-    float inverse[group_super_blocks], factors[group_super_blocks];
+    float factors[group_super_blocks];
     std::uint8_t integers[max_subs];
-    invert_largest_scales(group, 128, kernels::smallest_magnitude, inverse, factors);
-    kernels::level_by_inverse(group.scales, group.count, sub_blocks, inverse, zero_base,
-                              centred(128), integers);
+    scale_by_largest(group, 128, kernels::smallest_magnitude, integers, factors);
     for (int s = 0; s < group.count; ++s) {
         if (factors[s] == 0) {
             // The whole block becomes zero bytes: no level may be seen either.

@@ -150,9 +150,9 @@ HWY_INLINE float signed_extreme(const float* HWY_RESTRICT x) {
         }
         return x[31];
     }
-    // Signs cannot be guessed: a table, no branch.
+    // Signs cannot be guessed: a table, no branch. Adding zero takes the sign off a zero.
     static constexpr float signs[2] = {1.0f, -1.0f};
-    return size * signs[negative & !positive];
+    return (size + 0.0f) * signs[negative & !positive];
 }
 
 template <int kBits>
