@@ -124,7 +124,7 @@ HWY_INLINE void keep_lowest(Floats line, Ints vector, Floats& lowest, Floats& se
 /// The lowest lines at the two ends of a stretch, as places in the list.
 struct Ends {
     std::size_t low, high;
-    bool sure;  ///< they are the same, and lower than all others by more than the tolerance
+    bool certain;  ///< each is lower than all others at its end by more than the tolerance
 };
 
 /// The heights of all lines of a list at the two ends of a stretch of scales.
@@ -141,16 +141,16 @@ struct Stretch {
     float tolerance;
 };
 
-/// Computes the heights of the lines of vector `v`.
-template <class Spec>
+/// Computes the heights of the lines of vector `v`; `Last` says that the list ends in it.
+template <class Spec, bool Last>
 HWY_INLINE void measure_lines(const LineTables& tables, const Stretch& stretch, std::size_t v,
                               Floats& at_low, Floats& at_high, LineHeights& heights) {
     const FloatTag d;
     const std::size_t at = v * hn::Lanes(d);
     const Ints words = load_words(stretch.words + at);
     const Floats slopes = sum_fields<Spec>(tables.slopes, words);
-    const Floats offsets = keep_first(sum_fields<Spec>(tables.offsets, words),
-                                      HWY_MIN(stretch.count - at, hn::Lanes(d)));
+    Floats offsets = sum_fields<Spec>(tables.offsets, words);
+    if constexpr (Last) offsets = keep_first(offsets, stretch.count - at);
     at_low = hn::Sub(hn::Mul(slopes, hn::Set(d, stretch.low)), offsets);
     at_high = hn::Sub(hn::Mul(slopes, hn::Set(d, stretch.high)), offsets);
     hn::Store(at_low, d, heights.low + at);
@@ -163,12 +163,13 @@ HWY_INLINE Ends compare_one(const LineTables& tables, const Stretch& stretch,
                             LineHeights& heights) {
     const FloatTag d;
     Floats low, high;
-    measure_lines<Spec>(tables, stretch, 0, low, high, heights);
+    measure_lines<Spec, true>(tables, stretch, 0, low, high, heights);
     const Floats t = hn::Set(d, stretch.tolerance);
     const Mask near_low = hn::Le(low, hn::Add(hn::MinOfLanes(d, low), t));
     const Mask near_high = hn::Le(high, hn::Add(hn::MinOfLanes(d, high), t));
+    // Each end has a lowest line, so that two are as few as can be near.
     return {hn::FindKnownFirstTrue(d, near_low), hn::FindKnownFirstTrue(d, near_high),
-            hn::CountTrue(d, hn::Or(near_low, near_high)) == 1};
+            hn::CountTrue(d, near_low) + hn::CountTrue(d, near_high) == 2};
 }
 
 /// Compares the lines of a list that fits two vectors.
@@ -178,8 +179,8 @@ HWY_INLINE Ends compare_two(const LineTables& tables, const Stretch& stretch,
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     Floats low0, high0, low1, high1;
-    measure_lines<Spec>(tables, stretch, 0, low0, high0, heights);
-    measure_lines<Spec>(tables, stretch, 1, low1, high1, heights);
+    measure_lines<Spec, false>(tables, stretch, 0, low0, high0, heights);
+    measure_lines<Spec, true>(tables, stretch, 1, low1, high1, heights);
     const Floats t = hn::Set(d, stretch.tolerance);
     const Floats low_limit = hn::Add(hn::MinOfLanes(d, hn::Min(low0, low1)), t);
     const Floats high_limit = hn::Add(hn::MinOfLanes(d, hn::Min(high0, high1)), t);
@@ -192,9 +193,9 @@ HWY_INLINE Ends compare_two(const LineTables& tables, const Stretch& stretch,
         const auto in1 = hn::FindFirstTrue(d, near1);
         return in0 >= 0 ? static_cast<std::size_t>(in0) : lanes + static_cast<std::size_t>(in1);
     };
-    const std::size_t near = hn::CountTrue(d, hn::Or(near_low0, near_high0)) +
-                             hn::CountTrue(d, hn::Or(near_low1, near_high1));
-    return {first(near_low0, near_low1), first(near_high0, near_high1), near == 1};
+    const std::size_t near = hn::CountTrue(d, near_low0) + hn::CountTrue(d, near_low1) +
+                             hn::CountTrue(d, near_high0) + hn::CountTrue(d, near_high1);
+    return {first(near_low0, near_low1), first(near_high0, near_high1), near == 2};
 }
 
 /// Compares the lines of a list of any length.
@@ -207,13 +208,17 @@ HWY_INLINE Ends compare_many(const LineTables& tables, const Stretch& stretch,
     const Floats infinity = hn::Set(d, std::numeric_limits<float>::infinity());
     Floats low_best = infinity, low_second = infinity, high_best = infinity, high_second = infinity;
     Ints low_from = hn::Zero(di), high_from = low_from, vector = low_from;
-    for (std::size_t v = 0; v * lanes < stretch.count; ++v) {
-        Floats low, high;
-        measure_lines<Spec>(tables, stretch, v, low, high, heights);
+    const std::size_t last = (stretch.count - 1) / lanes;
+    Floats low, high;
+    for (std::size_t v = 0; v < last; ++v) {
+        measure_lines<Spec, false>(tables, stretch, v, low, high, heights);
         keep_lowest(low, vector, low_best, low_second, low_from);
         keep_lowest(high, vector, high_best, high_second, high_from);
         vector = hn::Add(vector, hn::Set(di, 1));
     }
+    measure_lines<Spec, true>(tables, stretch, last, low, high, heights);
+    keep_lowest(low, vector, low_best, low_second, low_from);
+    keep_lowest(high, vector, high_best, high_second, high_from);
     const Floats t = hn::Set(d, stretch.tolerance);
     const Floats low_limit = hn::Add(hn::MinOfLanes(d, low_best), t);
     const Floats high_limit = hn::Add(hn::MinOfLanes(d, high_best), t);
@@ -226,11 +231,9 @@ HWY_INLINE Ends compare_many(const LineTables& tables, const Stretch& stretch,
         const std::size_t lane = hn::FindKnownFirstTrue(d, near);
         return static_cast<std::size_t>(vectors[lane]) * lanes + lane;
     };
-    const std::size_t low = place(near_low, low_from);
-    const std::size_t high = place(near_high, high_from);
-    const bool sure = (low == high) & (hn::CountTrue(d, hn::Or(near_low, near_high)) == 1) &
-                      hn::AllFalse(d, second);
-    return {low, high, sure};
+    const bool certain =
+        (hn::CountTrue(d, near_low) + hn::CountTrue(d, near_high) == 2) & hn::AllFalse(d, second);
+    return {place(near_low, low_from), place(near_high, high_from), certain};
 }
 
 }  // namespace quantize::kernels::HWY_NAMESPACE

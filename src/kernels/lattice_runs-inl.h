@@ -42,10 +42,30 @@ class RunSearch {
     using Tile = LatticeTile<Spec>;
     static constexpr std::size_t most_runs = Tile::candidates * Tile::groups * max_lanes;
 
-    /// A run: its first and last candidate and its column, which is group * lanes + lane.
-    struct Run {
-        std::uint8_t first, last;
-        std::uint16_t column;
+    /// A run: the entry of the map, the first and last candidate, and the column, which is
+    /// group * lanes + lane. In one number, which is written and read at once.
+    class Run {
+     public:
+        Run() = default;
+        HWY_INLINE Run(std::int32_t entry, std::size_t first, std::size_t last, std::size_t column)
+            : bits_(static_cast<std::uint32_t>(entry) | first << 32 | last << 40 | column << 48) {}
+        HWY_INLINE std::int32_t entry() const { return static_cast<std::int32_t>(bits_); }
+        HWY_INLINE std::size_t first() const { return bits_ >> 32 & 255u; }
+        HWY_INLINE std::size_t last() const { return bits_ >> 40 & 255u; }
+        HWY_INLINE std::size_t column() const { return bits_ >> 48; }
+
+     private:
+        std::uint64_t bits_;
+    };
+
+    /// A run whose ends left it open.
+    struct OpenRun {
+        Run run;
+        /// How much higher at each end the line is that is lowest at the other.
+        float gap_first, gap_last;
+        std::uint16_t at_first, at_last;  ///< the neighbours that the ends have, as places
+        std::uint8_t middle;              ///< the last candidate before the lines cross
+        bool certain;                     ///< no other neighbour comes near at the ends
     };
 
     /// Finds the candidates at which a group moves, and those at which it moves off the grid.
@@ -88,78 +108,130 @@ class RunSearch {
             // A bit behind the last candidate ends the last run.
             const auto moves = static_cast<std::uint32_t>(moves_[column]) | 1u << tile.candidates;
             for (; starts != 0; starts &= starts - 1) {
-                const int first = std::countr_zero(starts);
-                const int last = first + std::countr_zero(moves >> first >> 1);
-                const Run run = make_run(first, last, column);
-                const NeighbourList list = unpack_list(tile.words[place_of(run)]);
+                const auto first = static_cast<std::size_t>(std::countr_zero(starts));
+                const std::size_t last =
+                    first + static_cast<std::size_t>(std::countr_zero(moves >> first >> 1));
+                const std::int32_t entry = tile.words[first * columns + column];
+                const NeighbourList list = unpack_list(entry);
                 hwy::Prefetch(grid.neighbours + list.begin);
                 if (HWY_UNLIKELY(!has_tolerance)) {
-                    for (int c = first; c <= last; ++c)
-                        rest_[rest_count_++] = make_run(c, c, column);
+                    for (std::size_t c = first; c <= last; ++c)
+                        rest_[rest_count_++] = Run(entry, c, c, column);
                     continue;
                 }
                 const std::size_t length = (list.count > lanes) + (list.count > 2 * lanes);
-                runs_[length][counts_[length]++] = run;
+                runs_[length][counts_[length]++] = Run(entry, first, last, column);
             }
         }
     }
 
-    /// Settles runs by the lines at their ends, and splits those that this leaves open until
-    /// nothing is left but single candidates to be searched.
+    /// Settles runs by the lines at their ends; where these differ, by those on both sides of their
+    /// crossing. What that leaves open is cut in two, until nothing is left but single candidates
+    /// to be searched.
     template <class Compare>
     HWY_INLINE void settle_runs(const LatticeGrid& grid, Tile& tile, const Run* runs,
                                 std::size_t count, Compare compare) {
-        const std::size_t lanes = hn::Lanes(IntTag());
-        for (Run* next = split_[0]; count != 0;) {
-            std::size_t next_count = 0;
-            for (std::size_t r = 0; r < count; ++r) {
-                const Run run = runs[r];
-                const std::size_t lane = run.column % lanes;
-                std::int32_t& word = tile.words[place_of(run)];
-                const NeighbourList list = unpack_list(word);
-                const Stretch stretch{
-                    grid.neighbours + list.begin, list.count, tile.scales[run.last * lanes + lane],
-                    tile.scales[run.first * lanes + lane], tolerances_[run.column]};
-                const Ends ends = compare(lines_[run.column], stretch, heights_);
-                word = ends.sure ? stretch.words[ends.low] | off_grid_bit : word;
-                const int middle = run.first + find_crossing(stretch, ends, run.last - run.first);
-                const bool splits = !ends.sure & (run.last > run.first);
-                next[next_count] = make_run(run.first, middle, run.column);
-                next[next_count + 1] = make_run(middle + 1, run.last, run.column);
-                next_count += splits ? 2 : 0;
-                rest_[rest_count_] = run;
-                rest_count_ += !ends.sure & !splits;
-            }
-            runs = next;
-            count = next_count;
-            next = next == split_[0] ? split_[1] : split_[0];
+        while (count != 0) {
+            const std::size_t open = compare_ends(grid, tile, runs, count, compare);
+            find_crossings(tile, open);
+            count = compare_crossings(grid, tile, open, compare);
+            runs = halves_;
         }
     }
 
-    /// The last of the steps 0 .. `steps` - 1 between a run's candidates at which the line that is
-    /// lowest at its first one is still lower than that which is lowest at its last one. (A wrong
-    /// answer would cost time, no more.)
-    HWY_INLINE int find_crossing(const Stretch& stretch, const Ends& ends, int steps) const {
-        const float gap_first = heights_.high[ends.low] - heights_.high[ends.high];
-        const float gap_last = heights_.low[ends.high] - heights_.low[ends.low];
-        // Candidates are evenly spaced in the inverse of the scale.
-        const float first = gap_first * stretch.low;
-        const float crossing =
-            static_cast<float>(steps) * first / (first + gap_last * stretch.high);
-        const float limit = static_cast<float>(steps - 1);
-        const float held = crossing < limit ? crossing : limit;
-        return ends.low == ends.high ? steps / 2 : static_cast<int>(held > 0.0f ? held : 0.0f);
+    /// The scales of candidates `first` and `last`, with what run says of the rest.
+    HWY_INLINE Stretch stretch_of(const LatticeGrid& grid, const Tile& tile, Run run,
+                                  std::size_t first, std::size_t last) const {
+        const std::size_t lanes = hn::Lanes(IntTag());
+        const std::size_t lane = run.column() % lanes;
+        const NeighbourList list = unpack_list(run.entry());
+        return {grid.neighbours + list.begin, list.count, tile.scales[last * lanes + lane],
+                tile.scales[first * lanes + lane], tolerances_[run.column()]};
+    }
+
+    /// Looks at the ends of runs. Returns how many are left in `open_`, single candidates not
+    /// counted, which go to `rest_`.
+    template <class Compare>
+    HWY_INLINE std::size_t compare_ends(const LatticeGrid& grid, Tile& tile, const Run* runs,
+                                        std::size_t count, Compare compare) {
+        std::size_t open = 0;
+        for (std::size_t r = 0; r < count; ++r) {
+            const Run run = runs[r];
+            const Stretch stretch = stretch_of(grid, tile, run, run.first(), run.last());
+            const Ends ends = compare(lines_[run.column()], stretch, heights_);
+            const std::int32_t found = stretch.words[ends.high] | off_grid_bit;
+            const bool single = run.first() == run.last();
+            const bool settled = ends.certain & (ends.low == ends.high);
+            // Also right when another neighbour takes over in the course of the run.
+            const std::int32_t uncertain = static_cast<std::int32_t>(ends.certain) - 1;
+            tile.words[place_of(run, run.first())] = found ^ ((found ^ run.entry()) & uncertain);
+            open_[open] = {run,
+                           heights_.high[ends.low] - heights_.high[ends.high],
+                           heights_.low[ends.high] - heights_.low[ends.low],
+                           static_cast<std::uint16_t>(ends.high),
+                           static_cast<std::uint16_t>(ends.low),
+                           0,
+                           ends.certain};
+            rest_[rest_count_] = run;
+            rest_count_ += !settled & single;
+            open += !settled & !single;
+        }
+        return open;
+    }
+
+    /// Finds the candidates between which the lines cross that are lowest at the ends. (An error
+    /// costs time, no more.)
+    HWY_INLINE void find_crossings(const Tile& tile, std::size_t open) {
+        const std::size_t lanes = hn::Lanes(IntTag());
+        for (std::size_t r = 0; r < open; ++r) {
+            const Run run = open_[r].run;
+            const std::size_t lane = run.column() % lanes;
+            const auto steps =
+                static_cast<float>(static_cast<int>(run.last()) - static_cast<int>(run.first()));
+            // Candidates are evenly spaced in the inverse of the scale.
+            const float from = open_[r].gap_first * tile.scales[run.last() * lanes + lane];
+            const float to = open_[r].gap_last * tile.scales[run.first() * lanes + lane];
+            const float crossing = from + to > 0 ? steps * from / (from + to) : 0.5f * steps;
+            const float held = crossing < steps - 1 ? crossing : steps - 1;
+            open_[r].middle = static_cast<std::uint8_t>(static_cast<int>(run.first()) +
+                                                        static_cast<int>(held > 0 ? held : 0.0f));
+        }
+    }
+
+    /// Looks at both sides of the crossings. Where they have the neighbours that the ends have, so
+    /// has all between; else the run is cut there. Returns the number of halves.
+    template <class Compare>
+    HWY_INLINE std::size_t compare_crossings(const LatticeGrid& grid, Tile& tile, std::size_t open,
+                                             Compare compare) {
+        std::size_t halves = 0;
+        for (std::size_t r = 0; r < open; ++r) {
+            const OpenRun& at = open_[r];
+            const std::size_t middle = at.middle;
+            const Stretch stretch = stretch_of(grid, tile, at.run, middle, middle + 1);
+            const Ends ends = compare(lines_[at.run.column()], stretch, heights_);
+            const bool settled =
+                at.certain & ends.certain & (ends.high == at.at_first) & (ends.low == at.at_last);
+            // The first candidate has its word already.
+            const std::int32_t found = stretch.words[ends.low] | off_grid_bit;
+            const std::int32_t unsettled = static_cast<std::int32_t>(settled) - 1;
+            tile.words[place_of(at.run, middle + 1)] =
+                found ^ ((found ^ at.run.entry()) & unsettled);
+            halves_[halves] = Run(at.run.entry(), at.run.first(), middle, at.run.column());
+            halves_[halves + 1] = Run(at.run.entry(), middle + 1, at.run.last(), at.run.column());
+            halves += settled ? 0 : 2;
+        }
+        return halves;
     }
 
     /// Searches what is still open.
     HWY_INLINE void search_rest(const LatticeGrid& grid, Tile& tile) {
         const std::size_t lanes = hn::Lanes(IntTag());
         for (std::size_t r = 0; r < rest_count_; ++r) {
-            const std::size_t lane = rest_[r].column % lanes;
-            std::int32_t& word = tile.words[place_of(rest_[r])];
-            const float scale = tile.scales[rest_[r].first * lanes + lane];
-            word = off_grid_bit | find_neighbour(grid, tile, lane, rest_[r].column / lanes, scale,
-                                                 word, tile.failed[lane]);
+            const std::size_t lane = rest_[r].column() % lanes;
+            std::int32_t& word = tile.words[place_of(rest_[r], rest_[r].first())];
+            const float scale = tile.scales[rest_[r].first() * lanes + lane];
+            word = off_grid_bit | find_neighbour(grid, tile, lane, rest_[r].column() / lanes, scale,
+                                                 rest_[r].entry(), tile.failed[lane]);
         }
     }
 
@@ -180,14 +252,9 @@ class RunSearch {
         }
     }
 
-    static HWY_INLINE Run make_run(int first, int last, std::size_t column) {
-        return {static_cast<std::uint8_t>(first), static_cast<std::uint8_t>(last),
-                static_cast<std::uint16_t>(column)};
-    }
-
-    /// Where the word of a run's first candidate is.
-    static HWY_INLINE std::size_t place_of(Run run) {
-        return run.first * Tile::groups * hn::Lanes(IntTag()) + run.column;
+    /// Where the word of a candidate of a run's column is.
+    static HWY_INLINE std::size_t place_of(Run run, std::size_t candidate) {
+        return candidate * Tile::groups * hn::Lanes(IntTag()) + run.column();
     }
 
     LineTables lines_[Tile::groups * max_lanes + 1];  ///< by column; the last may be read beyond
@@ -199,7 +266,8 @@ class RunSearch {
     LineHeights heights_;
     Run runs_[3][most_runs];
     std::size_t counts_[3];
-    Run split_[2][most_runs + 2];
+    OpenRun open_[most_runs + 1];
+    Run halves_[most_runs + 2];
     Run rest_[most_runs + 1];  ///< single candidates to be searched
     std::size_t rest_count_;
 };
