@@ -140,12 +140,13 @@ bool has_levels(const Group& group, const BlockQ3K*) {
 
 void store_levels(const std::uint8_t* levels, BlockQ3K& block) {
     pack_pairs<0>(levels, block.levels);
-    pack_bits<2>(levels, block.high_bits);
+    pack_planes<1, 32, 2>(levels, block.high_bits);
 }
 void load_levels(const BlockQ3K& block, std::int8_t* levels) {
-    std::memset(levels, -4, super_block_elems);
     unpack_pairs<0>(block.levels, levels);
-    unpack_bits<2>(block.high_bits, levels);
+    unpack_planes<1, 32, 2>(block.high_bits, levels);
+    for (int i = 0; i < super_block_elems; ++i)
+        levels[i] = static_cast<std::int8_t>(levels[i] - 4);
 }
 
 // Q6_K: a sweep in both cases, integer scales by the largest.
@@ -189,11 +190,11 @@ bool has_levels(const Group&, const BlockQ6K*) {
 }
 
 void store_levels(const std::uint8_t* levels, BlockQ6K& block) {
-    pack_nibbles(levels, 64, block.levels);
+    pack_nibbles<64>(levels, block.levels);
     pack_pairs<4>(levels, block.high_pairs);
 }
 void load_levels(const BlockQ6K& block, std::int8_t* levels) {
-    unpack_nibbles(block.levels, 64, levels);
+    unpack_nibbles<64>(block.levels, levels);
     unpack_pairs<4>(block.high_pairs, levels);
     for (int i = 0; i < super_block_elems; ++i)
         levels[i] = static_cast<std::int8_t>(levels[i] - 32);

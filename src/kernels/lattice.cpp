@@ -5,30 +5,30 @@
 
 #include "kernels/fit.h"
 #include "kernels/lattice_fits.h"
+#include "kernels/lattice_spec.h"
 
 namespace quantize::kernels {
+
 void fit_lattice(LatticeType type, const LatticeGrid& grid, const float* values,
                  const float* importance, std::size_t block_count, const LatticeFits& fits) {
-    const bool three_bits = type == LatticeType::iq3_xxs || type == LatticeType::iq3_s;
-    const float factor = three_bits || type == LatticeType::iq2_s ? 2.0f : 1.0f;
     std::vector<float> variances(block_count);
     sum_squares(values, static_cast<std::int64_t>(block_count), lattice_block, variances.data());
-    for (float& variance : variances)
-        variance = factor * variance / static_cast<float>(lattice_block);
-    const auto fit = [&](auto function) {
+    const auto fit = [&](auto function, float variance_factor) {
+        for (float& variance : variances)
+            variance = variance_factor * variance / static_cast<float>(lattice_block);
         function(grid, values, importance, variances.data(), block_count, fits);
     };
     switch (type) {
         case LatticeType::iq2_xxs:
-            return fit(lattice_fits::iq2_xxs);
+            return fit(lattice_fits::iq2_xxs, lattice::Iq2XxsSpec::variance_factor);
         case LatticeType::iq2_xs:
-            return fit(lattice_fits::iq2_xs);
+            return fit(lattice_fits::iq2_xs, lattice::Iq2XsSpec::variance_factor);
         case LatticeType::iq2_s:
-            return fit(lattice_fits::iq2_s);
+            return fit(lattice_fits::iq2_s, lattice::Iq2SSpec::variance_factor);
         case LatticeType::iq3_xxs:
-            return fit(lattice_fits::iq3_xxs);
+            return fit(lattice_fits::iq3_xxs, lattice::Iq3XxsSpec::variance_factor);
         case LatticeType::iq3_s:
-            return fit(lattice_fits::iq3_s);
+            return fit(lattice_fits::iq3_s, lattice::Iq3SSpec::variance_factor);
     }
 }
 
