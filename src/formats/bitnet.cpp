@@ -41,12 +41,12 @@ struct LayoutTQ2_0 {
     static constexpr int scale_at = 64;
     static constexpr kernels::AbsMaxSpec rounding{elems, 1, 1, 1};
     static void pack(const std::int8_t* levels, std::byte* block) {
-        pack_crumbs<32>(levels, block);
-        pack_crumbs<32>(levels + 128, block + 32);
+        pack_planes<2, 32>(levels, block);
+        pack_planes<2, 32>(levels + 128, block + 32);
     }
     static void unpack(const std::byte* block, std::int8_t* levels) {
-        unpack_crumbs<32>(block, levels);
-        unpack_crumbs<32>(block + 32, levels + 128);
+        unpack_planes<2, 32>(block, levels);
+        unpack_planes<2, 32>(block + 32, levels + 128);
         for (int i = 0; i < elems; ++i)
             levels[i] = static_cast<std::int8_t>(levels[i] - 1);
     }
@@ -82,7 +82,7 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
         for (std::int64_t b = 0; b < count; ++b) {
             std::byte* const block = blocks + (first + b) * bytes_of<kType>;
             L::pack(levels.data() + b * L::elems, block);
-            store_u16(scales[b], block + L::scale_at);
+            store(scales[b], block + L::scale_at);
         }
     });
 }
@@ -94,7 +94,7 @@ void decode(const std::byte* blocks, std::int64_t elems, float* values) {
         std::array<float, tile_elems / L::elems> scales;
         for (std::int64_t b = 0; b < count; ++b) {
             const std::byte* const block = blocks + (first + b) * bytes_of<kType>;
-            scales[b] = f16_to_f32(load_u16(block + L::scale_at));
+            scales[b] = f16_to_f32(load<std::uint16_t>(block + L::scale_at));
             L::unpack(block, levels.data() + b * L::elems);
         }
         kernels::expand_levels(levels.data(), scales.data(), count, L::elems,
@@ -125,7 +125,7 @@ void encode_q1_0(const float* values, std::int64_t rows, std::int64_t cols, cons
         kernels::gather_bits(levels.data(), count * q1_0_elems, 0, signs.data());
         for (std::int64_t b = 0; b < count; ++b) {
             std::byte* const block = blocks + (first + b) * q1_0_bytes;
-            store_u16(scales[b], block);
+            store(scales[b], block);
             std::memcpy(block + 2, signs.data() + b * q1_0_elems / 8, q1_0_elems / 8);
         }
     });
@@ -139,7 +139,7 @@ void decode_q1_0(const std::byte* blocks, std::int64_t elems, float* values) {
         std::array<float, q1_0_tile> scales;
         for (std::int64_t b = 0; b < count; ++b) {
             const std::byte* const block = blocks + (first + b) * q1_0_bytes;
-            scales[b] = f16_to_f32(load_u16(block));
+            scales[b] = f16_to_f32(load<std::uint16_t>(block));
             std::memcpy(signs.data() + b * q1_0_elems / 8, block + 2, q1_0_elems / 8);
         }
         kernels::spread_bits(signs.data(), count * q1_0_elems, 1, levels.data());

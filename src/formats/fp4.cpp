@@ -25,7 +25,7 @@ void encode_mxfp4(const float* values, std::int64_t rows, std::int64_t cols, con
             for (std::int64_t b = 0; b < count; ++b) {
                 std::byte* const block = blocks + (first + b) * mxfp4_bytes;
                 block[0] = static_cast<std::byte>(scales[b]);
-                pack_nibbles<16>(codes.data() + b * mxfp4_elems, block + 1);
+                pack_planes<4, 16>(codes.data() + b * mxfp4_elems, block + 1);
             }
         });
 }
@@ -37,7 +37,7 @@ void decode_mxfp4(const std::byte* blocks, std::int64_t elems, float* values) {
         for (std::int64_t b = 0; b < count; ++b) {
             const std::byte* const block = blocks + (first + b) * mxfp4_bytes;
             scales[b] = kernels::e8m0_half(std::to_integer<std::uint8_t>(block[0]));
-            unpack_nibbles<16>(block + 1, levels.data() + b * mxfp4_elems);
+            unpack_planes<4, 16>(block + 1, levels.data() + b * mxfp4_elems);
         }
         kernels::look_up_points(kernels::e2m1_points, levels.data(), count * mxfp4_elems);
         kernels::expand_levels(levels.data(), scales.data(), count, mxfp4_elems,
@@ -70,8 +70,8 @@ void encode_nvfp4(const float* values, std::int64_t rows, std::int64_t cols, con
                 std::byte* const block = blocks + (first + b) * nvfp4_bytes;
                 std::memcpy(block, scales.data() + b * nvfp4_subs, nvfp4_subs);
                 for (int sub = 0; sub < nvfp4_subs; ++sub) {
-                    pack_nibbles<8>(codes.data() + b * nvfp4_elems + sub * nvfp4_sub_elems,
-                                    block + nvfp4_subs + sub * nvfp4_sub_elems / 2);
+                    pack_planes<4, 8>(codes.data() + b * nvfp4_elems + sub * nvfp4_sub_elems,
+                                      block + nvfp4_subs + sub * nvfp4_sub_elems / 2);
                 }
             }
         });
@@ -86,8 +86,8 @@ void decode_nvfp4(const std::byte* blocks, std::int64_t elems, float* values) {
             for (int sub = 0; sub < nvfp4_subs; ++sub) {
                 scales[b * nvfp4_subs + sub] =
                     kernels::ue4m3_halves[std::to_integer<std::uint8_t>(block[sub])];
-                unpack_nibbles<8>(block + nvfp4_subs + sub * nvfp4_sub_elems / 2,
-                                  levels.data() + b * nvfp4_elems + sub * nvfp4_sub_elems);
+                unpack_planes<4, 8>(block + nvfp4_subs + sub * nvfp4_sub_elems / 2,
+                                    levels.data() + b * nvfp4_elems + sub * nvfp4_sub_elems);
             }
         }
         kernels::look_up_points(kernels::e2m1_points, levels.data(), count * nvfp4_elems);

@@ -8,6 +8,7 @@
 
 #include "base/float16.h"
 #include "formats/families.h"
+#include "formats/packing.h"
 #include "formats/rounding.h"
 #include "formats/tiles.h"
 #include "kernels/codebook.h"
@@ -38,18 +39,6 @@ static_assert(sizeof(XsBlock) == 136);
 /// Blocks handled at a time: enough to fill the lanes, few enough to stay in the first cache.
 constexpr std::size_t chunk_subs = 64;
 constexpr std::size_t chunk_elems = chunk_subs * sub_elems;
-
-template <class Block>
-Block load_block(const std::byte* blocks, std::int64_t index) {
-    Block block;
-    std::memcpy(&block, blocks + index * static_cast<std::int64_t>(sizeof(Block)), sizeof block);
-    return block;
-}
-
-template <class Block>
-void store_block(const Block& block, std::byte* blocks, std::int64_t index) {
-    std::memcpy(blocks + index * static_cast<std::int64_t>(sizeof(Block)), &block, sizeof block);
-}
 
 float inverse_or_zero(float scale) {
     return scale != 0 ? 1 / scale : 0.0f;
@@ -107,7 +96,7 @@ void encode_nl_chunk(const float* values, const float* weights, std::size_t elem
         NlBlock block;
         block.scale = scale_to_f16(scales[b]);
         std::memcpy(block.codes, codes.data() + b * code_bytes, code_bytes);
-        store_block(block, blocks, static_cast<std::int64_t>(b));
+        store(block, blocks + b * sizeof block);
     }
 }
 
@@ -125,7 +114,7 @@ void encode_xs_chunk(const float* values, const float* weights, std::size_t elem
     kernels::assign_codebook(values, count * subs, inverse_scales.data(), codes.data());
     for (std::size_t b = 0; b < count; ++b) {
         std::memcpy(out[b].codes, codes.data() + b * sizeof out[b].codes, sizeof out[b].codes);
-        store_block(out[b], blocks, static_cast<std::int64_t>(b));
+        store(out[b], blocks + b * sizeof out[b]);
     }
 }
 
@@ -149,7 +138,7 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
 
 void decode_nl(const std::byte* blocks, std::int64_t elems, float* values) {
     for (std::int64_t b = 0; b < elems / static_cast<std::int64_t>(sub_elems); ++b) {
-        const auto block = load_block<NlBlock>(blocks, b);
+        const auto block = load<NlBlock>(blocks + b * static_cast<std::int64_t>(sizeof(NlBlock)));
         const float scale = f16_to_f32(block.scale);
         kernels::expand_codebook(block.codes, 1, &scale, values);
         values += sub_elems;
@@ -158,7 +147,7 @@ void decode_nl(const std::byte* blocks, std::int64_t elems, float* values) {
 
 void decode_xs(const std::byte* blocks, std::int64_t elems, float* values) {
     for (std::int64_t b = 0; b < elems / static_cast<std::int64_t>(super_elems); ++b) {
-        const auto block = load_block<XsBlock>(blocks, b);
+        const auto block = load<XsBlock>(blocks + b * static_cast<std::int64_t>(sizeof(XsBlock)));
         const float scale = f16_to_f32(block.scale);
         std::array<float, subs> scales;
         for (std::size_t s = 0; s < subs; ++s) {

@@ -1,14 +1,8 @@
 // Building the grids: codes, words, map and neighbour lists from the bare tables.
 //
 // A grid is built when the first block of its type is encoded and takes some hundredths of a second
-// of one core: too little for threads. The levels are summed in an order that compilers vectorise.
-//   grid            points  lists  neighbours (mean, most)  memory (KiB)
-//   IQ1_S, IQ1_M      2048   4513            72.6      205          2917
-//   IQ2_XXS            256   6305            17.9      150          1324
-//   IQ2_XS             512   6049            30.0      292          1865
-//   IQ2_S             1024   5537             8.1       70           843
-//   IQ3_XXS            256   3840             4.9       36           504
-//   IQ3_S              512   3584             6.9       38           490
+// of one core, too little for threads of its own (docs/types.md has times and sizes). The levels
+// are summed in an order that compilers vectorise.
 #include "formats/iq_grids.h"
 
 #include <algorithm>

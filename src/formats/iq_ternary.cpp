@@ -11,6 +11,8 @@
 #include "formats/families.h"
 #include "formats/iq_grid_tables.h"
 #include "formats/iq_grids.h"
+#include "formats/iq_ternary_blocks.h"
+#include "formats/packing.h"
 #include "formats/rounding.h"
 #include "formats/tiles.h"
 #include "kernels/fit.h"
@@ -25,22 +27,7 @@ using kernels::ternary_plus;
 using kernels::TernaryQuery;
 using kernels::TernarySplit;
 
-constexpr std::size_t super_elems = 256;
-constexpr std::size_t groups_per_block = super_elems / ternary_group;
-
-struct SBlock {
-    std::uint16_t scale;
-    std::uint8_t low[groups_per_block];  ///< bits 0 to 7 of the points' indices
-    std::uint16_t high[8];  ///< bits 8 to 10 of four indices, 3 bits of scale, 1 of shift
-};
-static_assert(sizeof(SBlock) == 50);
-
-struct MBlock {
-    std::uint8_t low[groups_per_block];       ///< bits 0 to 7 of the points' indices
-    std::uint8_t high[groups_per_block / 2];  ///< per group bits 8 to 10 and the shift
-    std::uint16_t scales[4];                  ///< four 3-bit scales and 4 bits of the block's scale
-};
-static_assert(sizeof(MBlock) == 56);
+constexpr std::size_t super_elems = ternary_super_elems;
 
 /// What tells the two types apart where they share code. Shifts are numbered as in TernarySplit.
 struct SSpec {
@@ -84,18 +71,6 @@ struct Chunk {
     /// Blocks that cannot be encoded as they are, because their sums overflow.
     std::array<bool, chunk_blocks> overflows{};
 };
-
-template <class Block>
-Block load_block(const std::byte* blocks, std::int64_t index) {
-    Block block;
-    std::memcpy(&block, blocks + index * static_cast<std::int64_t>(sizeof(Block)), sizeof block);
-    return block;
-}
-
-template <class Block>
-void store_block(const Block& block, std::byte* blocks, std::size_t index) {
-    std::memcpy(blocks + index * sizeof(Block), &block, sizeof block);
-}
 
 template <class Spec>
 const float* levels_of(int shifts, std::size_t group) {
@@ -237,13 +212,6 @@ float pack(const Chunk<SSpec>& chunk, std::size_t index, SBlock& block) {
     return scale > 0 ? scale * 1.125f : 0.0f;
 }
 
-void put_scale(SBlock& block, std::uint16_t scale) {
-    block.scale = scale;
-}
-std::uint16_t get_scale(const SBlock& block) {
-    return block.scale;
-}
-
 /// IQ1_M fits the block's scale once more, to the stored multiples.
 float pack(const Chunk<MSpec>& chunk, std::size_t index, MBlock& block) {
     const std::size_t first = index * subs_per_block<MSpec>;
@@ -279,18 +247,6 @@ float pack(const Chunk<MSpec>& chunk, std::size_t index, MBlock& block) {
     }
     if (!(largest > 0)) return 0;
     return (square > 0 ? product / square : scale) * 1.1125f;
-}
-
-void put_scale(MBlock& block, std::uint16_t scale) {
-    for (unsigned i = 0; i < 4; ++i) {
-        block.scales[i] |= static_cast<std::uint16_t>((scale >> (4 * i) & 15u) << 12);
-    }
-}
-std::uint16_t get_scale(const MBlock& block) {
-    unsigned scale = 0;
-    for (unsigned i = 0; i < 4; ++i)
-        scale |= (block.scales[i] >> 12u) << (4 * i);
-    return static_cast<std::uint16_t>(scale);
 }
 
 /// Brings numbers to ordinary size: the largest magnitude becomes 1 to 2, or the factor is 0 and
@@ -339,7 +295,7 @@ void encode_chunk(Chunk<Spec>& chunk, const float* importance, std::byte* blocks
             const float scale = pack(chunk, b, block);
             put_scale(block, scale_to_f16(scale));
         }
-        store_block(block, blocks, b);
+        store(block, blocks + b * sizeof block);
     }
 }
 
@@ -359,32 +315,12 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
     }
 }
 
-/// What group `group` of a block decodes from.
-struct GroupFields {
-    unsigned point;
-    unsigned multiple;
-    bool minus;
-};
-
-GroupFields get_group(const SBlock& block, std::size_t group) {
-    const unsigned high = block.high[group / 4];
-    return {block.low[group] | (high >> (3 * (group % 4)) & 7u) << 8, high >> 12 & 7u,
-            (high & 0x8000u) != 0};
-}
-
-GroupFields get_group(const MBlock& block, std::size_t group) {
-    const std::size_t sub = group / 2;
-    const unsigned high = block.high[sub] >> (4 * (group % 2)) & 15u;
-    return {block.low[group] | (high & 7u) << 8,
-            static_cast<unsigned>(block.scales[sub / 4]) >> (3 * (sub % 4)) & 7u, (high & 8u) != 0};
-}
-
 template <class Block>
 void decode(const std::byte* blocks, std::int64_t elems, float* values) {
     static const auto points =
         decode_points<ternary_group, 2>(tables::iq1_points, std::array<std::int8_t, 3>{-1, 0, 1});
     for (std::int64_t b = 0; b < elems / static_cast<std::int64_t>(super_elems); ++b) {
-        const auto block = load_block<Block>(blocks, b);
+        const auto block = load<Block>(blocks + b * static_cast<std::int64_t>(sizeof(Block)));
         const float scale = f16_to_f32(get_scale(block));
         std::array<kernels::TernaryGroup, groups_per_block> groups;
         for (std::size_t g = 0; g < groups_per_block; ++g) {
@@ -401,7 +337,9 @@ void decode(const std::byte* blocks, std::int64_t elems, float* values) {
 template <class Block>
 std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
     for (std::int64_t b = 0; b < block_count; ++b) {
-        if (is_bad_f16(get_scale(load_block<Block>(blocks, b)))) return b;
+        if (is_bad_f16(
+                get_scale(load<Block>(blocks + b * static_cast<std::int64_t>(sizeof(Block))))))
+            return b;
     }
     return -1;
 }

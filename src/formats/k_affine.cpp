@@ -66,7 +66,6 @@ void store_levels(const std::uint8_t* levels, BlockQ2K& block) {
     pack_pairs<0>(levels, block.levels);
 }
 void load_levels(const BlockQ2K& block, std::int8_t* levels) {
-    std::memset(levels, 0, super_block_elems);
     unpack_pairs<0>(block.levels, levels);
 }
 
@@ -82,10 +81,10 @@ constexpr AffineType spec_of(const BlockQ4K*) {
             false};
 }
 void store_levels(const std::uint8_t* levels, BlockQ4K& block) {
-    pack_nibbles(levels, 32, block.levels);
+    pack_nibbles<32>(levels, block.levels);
 }
 void load_levels(const BlockQ4K& block, std::int8_t* levels) {
-    unpack_nibbles(block.levels, 32, levels);
+    unpack_nibbles<32>(block.levels, levels);
 }
 
 constexpr AffineType spec_of(const BlockQ5K*) {
@@ -100,12 +99,12 @@ constexpr AffineType spec_of(const BlockQ5K*) {
             true};
 }
 void store_levels(const std::uint8_t* levels, BlockQ5K& block) {
-    pack_nibbles(levels, 32, block.levels);
-    pack_bits<4>(levels, block.high_bits);
+    pack_nibbles<32>(levels, block.levels);
+    pack_planes<1, 32, 4>(levels, block.high_bits);
 }
 void load_levels(const BlockQ5K& block, std::int8_t* levels) {
-    unpack_nibbles(block.levels, 32, levels);
-    unpack_bits<4>(block.high_bits, levels);
+    unpack_nibbles<32>(block.levels, levels);
+    unpack_planes<1, 32, 4>(block.high_bits, levels);
 }
 
 template <class Block>

@@ -56,8 +56,4 @@ static_assert(sizeof(BlockQ6K) == type_info(TensorType::Q6_K).block_bytes);
 /// The rows of an encode call cut into groups of super-blocks that share a workspace.
 inline constexpr int group_super_blocks = 16;
 
-inline constexpr bool is_bad_f16(std::uint16_t half) {
-    return (half & 0x7C00u) == 0x7C00u;
-}
-
 }  // namespace quantize::formats

@@ -1,77 +1,37 @@
-// How the K-quants pack levels and scales into bytes, each packer beside its inverse. Levels come
-// one per byte; what a packer does not store it ignores.
+// How the K-quants pack levels (by the planes of packing.h) and scales into bytes, each packer
+// beside its inverse. Levels come one per byte; what a packer does not store it ignores.
 #pragma once
 
 #include <cstdint>
 
 #include "formats/k_blocks.h"
+#include "formats/packing.h"
 
 namespace quantize::formats {
 
 /// Low nibbles of two runs of `half` levels share bytes: the first run low, the second high.
-inline void pack_nibbles(const std::uint8_t* levels, int half, std::uint8_t* out) {
-    for (int start = 0; start < super_block_elems; start += 2 * half, out += half) {
-        for (int i = 0; i < half; ++i) {
-            out[i] = static_cast<std::uint8_t>((levels[start + i] & 15) |
-                                               (levels[start + half + i] << 4));
-        }
-    }
+template <int half>
+void pack_nibbles(const std::uint8_t* levels, std::uint8_t* out) {
+    for (int start = 0; start < super_block_elems; start += 2 * half)
+        pack_planes<4, half>(levels + start, out + start / 2);
 }
-inline void unpack_nibbles(const std::uint8_t* in, int half, std::int8_t* levels) {
-    for (int start = 0; start < super_block_elems; start += 2 * half, in += half) {
-        for (int i = 0; i < half; ++i) {
-            levels[start + i] = static_cast<std::int8_t>(in[i] & 15);
-            levels[start + half + i] = static_cast<std::int8_t>(in[i] >> 4);
-        }
-    }
+template <int half>
+void unpack_nibbles(const std::uint8_t* in, std::int8_t* levels) {
+    for (int start = 0; start < super_block_elems; start += 2 * half)
+        unpack_planes<4, half>(in + start / 2, levels + start);
 }
 
 /// Two bits (from `shift` on) of four runs of 32 levels share 32 bytes, the first run lowest.
 template <int shift>
 void pack_pairs(const std::uint8_t* levels, std::uint8_t* out) {
-    for (int start = 0; start < super_block_elems; start += 128, out += 32) {
-        const std::uint8_t* const run = levels + start;
-        for (int i = 0; i < 32; ++i) {
-            out[i] = static_cast<std::uint8_t>(
-                (run[i] >> shift & 3) | (run[i + 32] >> shift & 3) << 2 |
-                (run[i + 64] >> shift & 3) << 4 | (run[i + 96] >> shift & 3) << 6);
-        }
-    }
+    for (int start = 0; start < super_block_elems; start += 128)
+        pack_planes<2, 32, shift>(levels + start, out + start / 4);
 }
-/// Adds the two bits to what `levels` holds.
+/// With a shift, the two bits join what `levels` holds.
 template <int shift>
 void unpack_pairs(const std::uint8_t* in, std::int8_t* levels) {
-    for (int start = 0; start < super_block_elems; start += 128, in += 32) {
-        std::int8_t* const run = levels + start;
-        for (int quarter = 0; quarter < 4; ++quarter) {
-            for (int i = 0; i < 32; ++i) {
-                const int bits = in[i] >> (2 * quarter) & 3;
-                run[32 * quarter + i] =
-                    static_cast<std::int8_t>(run[32 * quarter + i] + (bits << shift));
-            }
-        }
-    }
-}
-
-/// Bit `shift` of eight runs of 32 levels: run r is bit r of 32 bytes.
-template <int shift>
-void pack_bits(const std::uint8_t* levels, std::uint8_t* out) {
-    for (int i = 0; i < 32; ++i) {
-        int bits = 0;
-        for (int run = 0; run < 8; ++run)
-            bits |= (levels[32 * run + i] >> shift & 1) << run;
-        out[i] = static_cast<std::uint8_t>(bits);
-    }
-}
-/// Adds the bit to what `levels` holds.
-template <int shift>
-void unpack_bits(const std::uint8_t* in, std::int8_t* levels) {
-    for (int run = 0; run < 8; ++run) {
-        for (int i = 0; i < 32; ++i) {
-            const int bit = in[i] >> run & 1;
-            levels[32 * run + i] = static_cast<std::int8_t>(levels[32 * run + i] + (bit << shift));
-        }
-    }
+    for (int start = 0; start < super_block_elems; start += 128)
+        unpack_planes<2, 32, shift>(in + start / 4, levels + start);
 }
 
 /// Eight scales and eight mins of 6 bits in 12 bytes. A byte above 63, which the reference's

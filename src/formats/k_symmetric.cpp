@@ -144,12 +144,13 @@ void search_levels(const Group& group, int j, const BlockQ3K& block, std::uint8_
 
 void store_levels(const std::uint8_t* levels, BlockQ3K& block) {
     pack_pairs<0>(levels, block.levels);
-    pack_bits<2>(levels, block.high_bits);
+    pack_planes<1, 32, 2>(levels, block.high_bits);
 }
 void load_levels(const BlockQ3K& block, std::int8_t* levels) {
-    std::memset(levels, -4, super_block_elems);
     unpack_pairs<0>(block.levels, levels);
-    unpack_bits<2>(block.high_bits, levels);
+    unpack_planes<1, 32, 2>(block.high_bits, levels);
+    for (int i = 0; i < super_block_elems; ++i)
+        levels[i] = static_cast<std::int8_t>(levels[i] - 4);
 }
 
 // Q6_K: a sweep in both cases, integer scales by the largest.
@@ -192,11 +193,11 @@ void search_levels(const Group& group, int j, const BlockQ6K& block, std::uint8_
 }
 
 void store_levels(const std::uint8_t* levels, BlockQ6K& block) {
-    pack_nibbles(levels, 64, block.levels);
+    pack_nibbles<64>(levels, block.levels);
     pack_pairs<4>(levels, block.high_pairs);
 }
 void load_levels(const BlockQ6K& block, std::int8_t* levels) {
-    unpack_nibbles(block.levels, 64, levels);
+    unpack_nibbles<64>(block.levels, levels);
     unpack_pairs<4>(block.high_pairs, levels);
     for (int i = 0; i < super_block_elems; ++i)
         levels[i] = static_cast<std::int8_t>(levels[i] - 32);

@@ -63,12 +63,12 @@ void encode_unweighted(const float* values, std::int64_t block_count, std::byte*
         for (std::int64_t b = 0; b < count; ++b) {
             std::byte* const block = blocks + (first + b) * L::block_bytes;
             const std::int8_t* const level = levels.data() + b * block_elems;
-            store_u16(scales[b], block);
-            if constexpr (L::has_min) store_u16(mins[b], block + L::min_at);
+            store(scales[b], block);
+            if constexpr (L::has_min) store(mins[b], block + L::min_at);
             if constexpr (L::bits == 5) {
                 std::memcpy(block + L::fifth_bits_at, fifth_bits.data() + 4 * b, 4);
             }
-            pack_nibbles<16>(level, block + L::nibbles_at);
+            pack_planes<4, 16>(level, block + L::nibbles_at);
         }
     });
 }
@@ -94,9 +94,9 @@ void decode(const std::byte* blocks, std::int64_t elems, float* values) {
         for (std::int64_t b = 0; b < count; ++b) {
             const std::byte* const block = blocks + (first + b) * L::block_bytes;
             std::int8_t* const level = levels.data() + b * block_elems;
-            scales[b] = f16_to_f32(load_u16(block));
-            if constexpr (L::has_min) mins[b] = f16_to_f32(load_u16(block + L::min_at));
-            unpack_nibbles<16>(block + L::nibbles_at, level);
+            scales[b] = f16_to_f32(load<std::uint16_t>(block));
+            if constexpr (L::has_min) mins[b] = f16_to_f32(load<std::uint16_t>(block + L::min_at));
+            unpack_planes<4, 16>(block + L::nibbles_at, level);
             if constexpr (L::bits == 5) {
                 std::memcpy(fifth_bits.data() + 4 * b, block + L::fifth_bits_at, 4);
             }
@@ -135,7 +135,7 @@ void encode_q8_0(const float* values, std::int64_t rows, std::int64_t cols, cons
                                       scales.data());
             for (std::int64_t b = 0; b < count; ++b) {
                 std::byte* const block = blocks + (first + b) * q8_0_bytes;
-                store_u16(scales[b], block);
+                store(scales[b], block);
                 std::memcpy(block + 2, levels.data() + b * block_elems, block_elems);
             }
         });
@@ -147,7 +147,7 @@ void decode_q8_0(const std::byte* blocks, std::int64_t elems, float* values) {
         std::array<float, tile_blocks> scales;
         for (std::int64_t b = 0; b < count; ++b) {
             const std::byte* const block = blocks + (first + b) * q8_0_bytes;
-            scales[b] = f16_to_f32(load_u16(block));
+            scales[b] = f16_to_f32(load<std::uint16_t>(block));
             std::memcpy(levels.data() + b * block_elems, block + 2, block_elems);
         }
         kernels::expand_levels(levels.data(), scales.data(), count, block_elems,

@@ -12,69 +12,49 @@
 
 namespace quantize::formats {
 
-inline std::uint64_t load_u64(const void* bytes) {
-    std::uint64_t word;
+/// An integer of the file, which may lie at any address. (Files and machines are little-endian.)
+template <class Integer>
+Integer load(const void* bytes) {
+    Integer word;
     std::memcpy(&word, bytes, sizeof word);
     return word;
 }
 
-inline void store_u64(std::uint64_t word, void* bytes) {
+template <class Integer>
+void store(Integer word, void* bytes) {
     std::memcpy(bytes, &word, sizeof word);
 }
 
-inline std::uint16_t load_u16(const std::byte* bytes) {
-    std::uint16_t word;
-    std::memcpy(&word, bytes, sizeof word);
-    return word;
-}
+/// The lowest kBits of each byte of a word.
+template <int kBits>
+inline constexpr std::uint64_t plane_mask = 0x0101010101010101u * ((1u << kBits) - 1);
 
-inline void store_u16(std::uint16_t word, std::byte* bytes) {
-    std::memcpy(bytes, &word, sizeof word);
-}
-
-/// 4-bit planes: byte m holds the low four bits of level m below those of level m + kBytes.
-template <int kBytes>
-inline void pack_nibbles(const std::int8_t* __restrict levels, std::byte* __restrict packed) {
-    static_assert(kBytes % 8 == 0);
-    constexpr std::uint64_t mask = 0x0F0F0F0F0F0F0F0Fu;
-    for (int m = 0; m < kBytes; m += 8) {
-        const std::uint64_t low = load_u64(levels + m) & mask;
-        const std::uint64_t high = load_u64(levels + m + kBytes) & mask;
-        store_u64(low | high << 4, packed + m);
-    }
-}
-
-template <int kBytes>
-inline void unpack_nibbles(const std::byte* __restrict packed, std::int8_t* __restrict levels) {
-    static_assert(kBytes % 8 == 0);
-    constexpr std::uint64_t mask = 0x0F0F0F0F0F0F0F0Fu;
-    for (int m = 0; m < kBytes; m += 8) {
-        const std::uint64_t word = load_u64(packed + m);
-        store_u64(word & mask, levels + m);
-        store_u64(word >> 4 & mask, levels + m + kBytes);
-    }
-}
-
-/// 2-bit planes: byte m holds levels m, m + kBytes, m + 2 kBytes and m + 3 kBytes.
-template <int kBytes>
-inline void pack_crumbs(const std::int8_t* __restrict levels, std::byte* __restrict packed) {
-    static_assert(kBytes % 8 == 0);
+/// Planes: byte m holds kBits, from bit kShift on, of the levels m, m + kBytes, m + 2 kBytes, ...,
+/// as many as fit.
+template <int kBits, int kBytes, int kShift = 0, class Level, class Byte>
+void pack_planes(const Level* __restrict levels, Byte* __restrict packed) {
+    static_assert(kBytes % 8 == 0 && sizeof(Level) == 1 && sizeof(Byte) == 1);
     for (int m = 0; m < kBytes; m += 8) {
         std::uint64_t word = 0;
-        for (int plane = 0; plane < 4; ++plane) {
-            word |= (load_u64(levels + m + plane * kBytes) & 0x0303030303030303u) << (2 * plane);
+        for (int plane = 0; plane < 8 / kBits; ++plane) {
+            const auto level = load<std::uint64_t>(levels + m + plane * kBytes);
+            word |= (level >> kShift & plane_mask<kBits>) << (kBits * plane);
         }
-        store_u64(word, packed + m);
+        store(word, packed + m);
     }
 }
 
-template <int kBytes>
-inline void unpack_crumbs(const std::byte* __restrict packed, std::int8_t* __restrict levels) {
-    static_assert(kBytes % 8 == 0);
+/// With kShift the bits join those that `levels` has below; else they replace what it has.
+template <int kBits, int kBytes, int kShift = 0, class Level, class Byte>
+void unpack_planes(const Byte* __restrict packed, Level* __restrict levels) {
+    static_assert(kBytes % 8 == 0 && sizeof(Level) == 1 && sizeof(Byte) == 1);
     for (int m = 0; m < kBytes; m += 8) {
-        const std::uint64_t word = load_u64(packed + m);
-        for (int plane = 0; plane < 4; ++plane) {
-            store_u64(word >> (2 * plane) & 0x0303030303030303u, levels + m + plane * kBytes);
+        const auto word = load<std::uint64_t>(packed + m);
+        for (int plane = 0; plane < 8 / kBits; ++plane) {
+            Level* const to = levels + m + plane * kBytes;
+            std::uint64_t level = (word >> (kBits * plane) & plane_mask<kBits>) << kShift;
+            if (kShift > 0) level |= load<std::uint64_t>(to);
+            store(level, to);
         }
     }
 }
@@ -85,7 +65,7 @@ inline void pack_adjacent_crumbs(const std::int8_t* __restrict levels,
                                  std::byte* __restrict packed) {
     static_assert(kBytes % 2 == 0);
     for (int m = 0; m < kBytes; m += 2) {
-        const std::uint64_t spread = load_u64(levels + 4 * m) & 0x0303030303030303u;
+        const std::uint64_t spread = load<std::uint64_t>(levels + 4 * m) & 0x0303030303030303u;
         const std::uint64_t joined = spread | spread >> 6 | spread >> 12 | spread >> 18;
         packed[m] = static_cast<std::byte>(joined & 0xFFu);
         packed[m + 1] = static_cast<std::byte>(joined >> 32 & 0xFFu);
@@ -100,7 +80,7 @@ inline void unpack_adjacent_crumbs(const std::byte* __restrict packed,
         const std::uint64_t joined = std::to_integer<std::uint64_t>(packed[m]) |
                                      std::to_integer<std::uint64_t>(packed[m + 1]) << 32;
         const std::uint64_t spread = joined | joined << 6 | joined << 12 | joined << 18;
-        store_u64(spread & 0x0303030303030303u, levels + 4 * m);
+        store(spread & 0x0303030303030303u, levels + 4 * m);
     }
 }
 

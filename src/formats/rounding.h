@@ -1,4 +1,4 @@
-// Rounding of single scales, as the reference rounds them.
+// Single scales: rounding, as the reference rounds them, and whether they are numbers.
 #pragma once
 
 #include <bit>
@@ -20,6 +20,11 @@ inline int nearest_int(float value) {
 /// other machines write the same bytes.
 inline std::uint16_t scale_to_f16(float scale) {
     return std::isnan(scale) ? std::uint16_t{0xFE00} : f32_to_f16(scale);
+}
+
+/// True for an F16 that is infinite or NaN.
+inline bool is_bad_f16(std::uint16_t half) {
+    return (half & 0x7C00u) == 0x7C00u;
 }
 
 }  // namespace quantize::formats

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "formats/packing.h"
+#include "formats/rounding.h"
 
 namespace quantize::formats {
 
@@ -22,19 +23,14 @@ inline void for_each_tile(std::int64_t blocks, const Body& body) {
     }
 }
 
-/// True for an F16 that is infinite or NaN.
-inline bool is_bad_f16(std::uint16_t half) {
-    return (half & 0x7C00u) == 0x7C00u;
-}
-
 /// First block whose F16 at byte offset kFirst (or kSecond, when not negative) is not finite.
 template <int kBlockBytes, int kFirst, int kSecond = -1>
 inline std::int64_t find_bad_scale(const std::byte* blocks, std::int64_t block_count) {
     for (std::int64_t b = 0; b < block_count; ++b) {
         const std::byte* const block = blocks + b * kBlockBytes;
-        if (is_bad_f16(load_u16(block + kFirst))) return b;
+        if (is_bad_f16(load<std::uint16_t>(block + kFirst))) return b;
         if constexpr (kSecond >= 0) {
-            if (is_bad_f16(load_u16(block + kSecond))) return b;
+            if (is_bad_f16(load<std::uint16_t>(block + kSecond))) return b;
         }
     }
     return -1;

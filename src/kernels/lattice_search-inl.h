@@ -13,6 +13,7 @@
 #endif
 
 #include <cfloat>
+#include <limits>
 
 #include "kernels/lattice_tile-inl.h"
 
@@ -21,10 +22,10 @@ namespace quantize::kernels::HWY_NAMESPACE {
 
 using ShortWordTag = hn::Rebind<std::uint16_t, IntTag>;
 
-// Permutations look up floats by the low bits of the index: two on 128-bit targets, three on AVX2,
-// four on AVX-512. Tables of four are repeated over the register, and four-bit fields have their
-// highest bit clear, so that what stands above a field does not matter on x86 with AVX2. Elsewhere,
-// and in Highway's debug builds, the index must be clean.
+// Permutations look up floats by the low bits of the index: two within 128 bits, three on AVX2,
+// four on AVX-512. Four-bit fields have their highest bit clear, so that what stands above a field
+// does not matter on x86 from AVX2 on. Elsewhere, and in Highway's debug builds, the index must be
+// clean.
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 inline constexpr bool wants_clean_index = HWY_IS_DEBUG_BUILD;
 inline constexpr bool permutes_eight = true;
@@ -35,6 +36,20 @@ inline constexpr bool permutes_eight = false;
 inline constexpr bool permutes_four = !HWY_HAVE_SCALABLE;
 #endif
 
+/// Looks up the four floats at `table` by the low two bits of each index. A permutation within 128
+/// bits is cheaper than the one across the register that Highway has for it.
+HWY_INLINE Floats look_up_four(const float* table, Ints index) {
+    const FloatTag d;
+    const auto four = hn::LoadDup128(d, table);
+#if HWY_TARGET == HWY_AVX2
+    return Floats{_mm256_permutevar_ps(four.raw, index.raw)};
+#elif HWY_TARGET == HWY_AVX3
+    return Floats{_mm512_permutevar_ps(four.raw, index.raw)};
+#else
+    return hn::TableLookupLanes(four, hn::IndicesFromVec(d, index));
+#endif
+}
+
 /// table[lowest field of `word`], the field being that of a short word with Spec's levels. Reads a
 /// whole vector at `table`, which is aligned to 16 bytes.
 template <class Spec>
@@ -44,7 +59,7 @@ HWY_INLINE Floats look_up(const float* table, Ints word) {
     constexpr std::int32_t mask = Spec::levels == 3 ? 3 : 7;
     if constexpr (wants_clean_index) word = hn::And(word, hn::Set(di, mask));
     if constexpr (Spec::levels == 3 && permutes_four) {
-        return hn::TableLookupLanes(hn::LoadDup128(d, table), hn::IndicesFromVec(d, word));
+        return look_up_four(table, word);
     } else if constexpr (Spec::levels == 8 && permutes_eight) {
         return hn::TableLookupLanes(hn::LoadU(d, table), hn::IndicesFromVec(d, word));
     } else {
@@ -66,109 +81,83 @@ HWY_INLINE const float* odd_numbers() {
     return Spec::levels == 3 ? three_levels : eight_levels;
 }
 
-/// Writes the terms of group g of one lane for `scale`.
+/// Places in the table of one coordinate.
 template <class Spec>
-HWY_INLINE void compute_terms(const LatticeTile<Spec>& tile, std::size_t lane, std::size_t group,
-                              float scale, float* HWY_RESTRICT terms) {
-    const hn::CappedTag<float, 8> d;
-    const std::size_t step = hn::Lanes(d);
-    const std::size_t lanes = hn::Lanes(FloatTag());
-    const auto scale_vector = hn::Set(d, scale);
-    for (std::size_t part = 0; part < 8; part += step) {
-        const auto point = hn::Mul(scale_vector, hn::Load(d, odd_numbers<Spec>() + part));
-        for (std::size_t segment = 0; segment < 4; ++segment) {
-            const std::size_t at = segment * 8 + part;
-            auto value = hn::Zero(d);
-            auto root = value;
-            if constexpr (Spec::levels == 3) {
-                const std::size_t from = (lane * tile.groups + group) * term_count + at;
-                value = hn::Load(d, tile.spread_values + from);
-                root = hn::Load(d, tile.spread_roots + from);
-            } else {
-                const std::size_t from = (group * Spec::dims + segment) * lanes + lane;
-                value = hn::Set(d, tile.values[from]);
-                root = hn::Set(d, tile.roots[from]);
-            }
-            const auto difference = hn::Sub(point, value);
-            hn::Store(hn::Mul(hn::Mul(root, difference), difference), d, terms + at);
-        }
-    }
-}
+inline constexpr std::size_t places = Spec::levels == 3 ? 4 : 8;
+/// Floats in the tables of one group: 8 coordinates with 4 places or 4 with 8.
+inline constexpr std::size_t term_count = 32;
 
-/// Squared distances of as many neighbours as there are lanes.
+/// Adds what each coordinate of the words looks up in its table, in the coordinates' order.
 template <class Spec>
-HWY_INLINE Floats sum_terms(const float* terms, const std::uint16_t* neighbours) {
-    constexpr std::size_t places = Spec::levels == 3 ? 4 : 8;
+HWY_INLINE Floats sum_fields(const float* terms, Ints word) {
     constexpr int bits = Spec::levels == 3 ? 2 : 4;
-    const Ints word = hn::PromoteTo(IntTag(), hn::LoadU(ShortWordTag(), neighbours));
+    constexpr std::size_t step = places<Spec>;
     Floats sum = look_up<Spec>(terms, word);
-    sum = hn::Add(sum, look_up<Spec>(terms + places, hn::ShiftRight<bits>(word)));
-    sum = hn::Add(sum, look_up<Spec>(terms + 2 * places, hn::ShiftRight<2 * bits>(word)));
-    sum = hn::Add(sum, look_up<Spec>(terms + 3 * places, hn::ShiftRight<3 * bits>(word)));
+    sum = hn::Add(sum, look_up<Spec>(terms + step, hn::ShiftRight<bits>(word)));
+    sum = hn::Add(sum, look_up<Spec>(terms + 2 * step, hn::ShiftRight<2 * bits>(word)));
+    sum = hn::Add(sum, look_up<Spec>(terms + 3 * step, hn::ShiftRight<3 * bits>(word)));
     if constexpr (Spec::dims == 8) {
-        sum = hn::Add(sum, look_up<Spec>(terms + 4 * places, hn::ShiftRight<4 * bits>(word)));
-        sum = hn::Add(sum, look_up<Spec>(terms + 5 * places, hn::ShiftRight<5 * bits>(word)));
-        sum = hn::Add(sum, look_up<Spec>(terms + 6 * places, hn::ShiftRight<6 * bits>(word)));
-        sum = hn::Add(sum, look_up<Spec>(terms + 7 * places, hn::ShiftRight<7 * bits>(word)));
+        sum = hn::Add(sum, look_up<Spec>(terms + 4 * step, hn::ShiftRight<4 * bits>(word)));
+        sum = hn::Add(sum, look_up<Spec>(terms + 5 * step, hn::ShiftRight<5 * bits>(word)));
+        sum = hn::Add(sum, look_up<Spec>(terms + 6 * step, hn::ShiftRight<6 * bits>(word)));
+        sum = hn::Add(sum, look_up<Spec>(terms + 7 * step, hn::ShiftRight<7 * bits>(word)));
     }
     return sum;
 }
 
-/// What a search found.
-struct Neighbour {
-    std::int32_t word;
-    bool sure;  ///< every other neighbour is farther by more than the tolerance
-};
+/// The words of as many neighbours as there are lanes.
+HWY_INLINE Ints load_words(const std::uint16_t* neighbours) {
+    return hn::PromoteTo(IntTag(), hn::LoadU(ShortWordTag(), neighbours));
+}
 
-/// The neighbour at the smallest distance, the first of equals. When no distance is finite, sets
-/// `failed` and answers the first neighbour. `Long` says that the list exceeds a vector.
-template <class Spec, bool Long>
-HWY_INLINE Neighbour find_neighbour(const LatticeGrid& grid, const LatticeTile<Spec>& tile,
-                                    std::size_t lane, std::size_t group, float scale,
-                                    std::int32_t entry, float tolerance, bool& failed) {
+/// Writes the terms of group g of one lane for `scale`.
+template <class Spec>
+HWY_INLINE void compute_terms(const LatticeTile<Spec>& tile, std::size_t lane, std::size_t group,
+                              float scale, float* HWY_RESTRICT terms) {
+    const hn::CappedTag<float, places<Spec>> d;
+    const std::size_t lanes = hn::Lanes(FloatTag());
+    const auto scale_vector = hn::Set(d, scale);
+    for (std::size_t part = 0; part < places<Spec>; part += hn::Lanes(d)) {
+        const auto point = hn::Mul(scale_vector, hn::Load(d, odd_numbers<Spec>() + part));
+        for (std::size_t i = 0; i < Spec::dims; ++i) {
+            const std::size_t from = (group * Spec::dims + i) * lanes + lane;
+            const auto difference = hn::Sub(point, hn::Set(d, tile.values[from]));
+            const auto root = hn::Set(d, tile.roots[from]);
+            hn::Store(hn::Mul(hn::Mul(root, difference), difference), d,
+                      terms + i * places<Spec> + part);
+        }
+    }
+}
+
+/// The word of the neighbour at the smallest distance, the first of equals. When no distance is
+/// finite, sets `failed` and answers the first neighbour.
+template <class Spec>
+HWY_INLINE std::int32_t find_neighbour(const LatticeGrid& grid, const LatticeTile<Spec>& tile,
+                                       std::size_t lane, std::size_t group, float scale,
+                                       std::int32_t entry, bool& failed) {
     const FloatTag d;
+    const IntTag di;
     const std::size_t lanes = hn::Lanes(d);
     HWY_ALIGN float terms[term_count + max_lanes];
     compute_terms<Spec>(tile, lane, group, scale, terms);
     const NeighbourList list = unpack_list(entry);
     const std::uint16_t* const words = grid.neighbours + list.begin;
-    const Floats none = hn::Set(d, FLT_MAX);
-    if constexpr (!Long) {
-        const Floats distance = sum_terms<Spec>(terms, words);
-        const Mask usable = hn::And(hn::FirstN(d, list.count), hn::Lt(distance, none));
-        const Floats best = hn::IfThenElse(usable, distance, none);
-        const Floats least = hn::MinOfLanes(d, best);
-        failed |= !(hn::GetLane(least) < FLT_MAX);
-        const Mask near = hn::Le(best, hn::Add(least, hn::Set(d, tolerance)));
-        const std::size_t rank = hn::FindKnownFirstTrue(d, hn::Eq(best, least));
-        return {words[rank], hn::CountTrue(d, near) == 1};
-    }
-    HWY_ALIGN float distances[longest_list + max_lanes];
-    Floats best = none;
+    Floats least = hn::Set(d, FLT_MAX);
+    Ints position = hn::Iota(di, 0);
+    Ints where = position;
     for (std::size_t j = 0; j < list.count; j += lanes) {
-        const Floats distance = sum_terms<Spec>(terms, words + j);
-        const Mask usable = hn::And(hn::FirstN(d, list.count - j), hn::Lt(distance, none));
-        const Floats kept = hn::IfThenElse(usable, distance, none);
-        best = hn::Min(best, kept);
-        hn::Store(kept, d, distances + j);
+        const Floats distance = sum_fields<Spec>(terms, load_words(words + j));
+        const Mask less = hn::And(hn::FirstN(d, list.count - j), hn::Lt(distance, least));
+        least = hn::IfThenElse(less, distance, least);
+        where = hn::IfThenElse(hn::RebindMask(di, less), position, where);
+        position = hn::Add(position, hn::Set(di, static_cast<std::int32_t>(lanes)));
     }
-    const Floats least = hn::MinOfLanes(d, best);
-    if (!(hn::GetLane(least) < FLT_MAX)) {
-        failed = true;
-        return {words[0], false};
-    }
-    const Floats limit = hn::Add(least, hn::Set(d, tolerance));
-    std::size_t near = 0;
-    std::size_t rank = 0;
-    for (std::size_t j = (list.count - 1) / lanes * lanes + lanes; j > 0;) {
-        j -= lanes;
-        const Floats distance = hn::Load(d, distances + j);
-        near += hn::CountTrue(d, hn::Le(distance, limit));
-        // Without a branch: which vector holds the least cannot be guessed.
-        const auto first = hn::FindFirstTrue(d, hn::Eq(distance, least));
-        rank = first < 0 ? rank : j + static_cast<std::size_t>(first);
-    }
-    return {words[rank], near == 1};
+    // Each lane has the first of its least; the earliest of these is the first of all.
+    const Floats best = hn::MinOfLanes(d, least);
+    failed |= !(hn::GetLane(best) < FLT_MAX);
+    const Ints latest = hn::Set(di, std::numeric_limits<std::int32_t>::max());
+    const auto winners = hn::RebindMask(di, hn::Eq(least, best));
+    return words[hn::GetLane(hn::MinOfLanes(di, hn::IfThenElse(winners, where, latest)))];
 }
 
 }  // namespace quantize::kernels::HWY_NAMESPACE

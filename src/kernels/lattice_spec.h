@@ -1,4 +1,4 @@
-// How the fits of the grid types differ: one spec each over the one body in lattice.cpp.
+// How the fits of the grid types differ: one spec each over the one body in lattice_fit-inl.h.
 #pragma once
 
 #include <cstddef>

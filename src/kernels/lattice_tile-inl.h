@@ -18,9 +18,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 
-/// Floats in the table of the terms of one group: 8 coordinates with 4 places or 4 with 8.
-inline constexpr std::size_t term_count = 32;
-
 /// Element i of lane j is at [i * lanes + j].
 template <class Spec>
 struct LatticeTile {
@@ -37,34 +34,11 @@ struct LatticeTile {
     HWY_ALIGN std::int32_t active[max_lanes];  ///< -1 where there is something to fit, else 0
     HWY_ALIGN std::int32_t signs[max_lanes];
 
-    /// Three-level types: values and roots of group g of lane j, each four times, from
-    /// [(j * groups + g) * term_count] on, to match the table of terms.
-    HWY_ALIGN float spread_values[Spec::levels == 3 ? size * 4 * max_lanes : 1];
-    HWY_ALIGN float spread_roots[Spec::levels == 3 ? size * 4 * max_lanes : 1];
-
     /// By candidate: scale; by candidate and group: entry of the map, then short word.
     HWY_ALIGN float scales[candidates * max_lanes];
     HWY_ALIGN std::int32_t words[candidates * groups * max_lanes];
     HWY_ALIGN float products[candidates * max_lanes];
     HWY_ALIGN float squares[candidates * max_lanes];
-    /// By group: the tolerance of the neighbour searches (lattice.cpp).
-    HWY_ALIGN float tolerances[groups * max_lanes];
-    /// By candidate and group: the last candidate up to which the entry stays the same.
-    HWY_ALIGN std::int32_t run_ends[candidates * groups * max_lanes];
-    /// By candidate and group, one bit per lane: the entry is off the grid and differs from that of
-    /// the candidate before.
-    std::uint8_t run_starts[candidates * groups * max_lanes / 8 + 8];
-
-    /// Positions in `words` that await a search, and whether those done were sure.
-    std::uint16_t short_jobs[candidates * groups * max_lanes + 1];
-    std::uint16_t long_jobs[candidates * groups * max_lanes + 1];
-    bool sure[candidates * groups * max_lanes];
-    /// Intervals of candidates (pack_interval) whose inner ones are not settled, and those of the
-    /// next round.
-    std::uint32_t interval_buffers[2][candidates * groups * max_lanes / 2 + 2];
-    std::uint32_t* intervals = interval_buffers[0];
-    std::uint32_t* next_intervals = interval_buffers[1];
-
     HWY_ALIGN float best_scale[max_lanes];
     HWY_ALIGN std::int32_t best_words[groups * max_lanes];
     bool failed[max_lanes];
@@ -136,20 +110,6 @@ HWY_INLINE Ints split_signs(LatticeTile<Spec>& tile, std::size_t first) {
     return hn::Xor(signs, changed);
 }
 
-/// Copies values and roots, which lie by lane, to where the searches read them by group.
-template <class Spec>
-HWY_INLINE void spread_groups(LatticeTile<Spec>& tile) {
-    const hn::FixedTag<float, 4> d4;
-    const std::size_t lanes = hn::Lanes(FloatTag());
-    for (std::size_t i = 0; i < tile.size; ++i) {
-        for (std::size_t lane = 0; lane < lanes; ++lane) {
-            const std::size_t to = (lane * tile.size + i) * 4;
-            hn::Store(hn::Set(d4, tile.values[i * lanes + lane]), d4, tile.spread_values + to);
-            hn::Store(hn::Set(d4, tile.roots[i * lanes + lane]), d4, tile.spread_roots + to);
-        }
-    }
-}
-
 /// Fills the tile with `used` sub-blocks from `first` on; lanes beyond repeat the first.
 /// `variances` has one number for each super-block.
 template <class Spec>
@@ -191,7 +151,6 @@ HWY_INLINE void load_lattice_tile(const float* values, const float* importance,
     hn::Store(hn::VecFromMask(di, hn::RebindMask(di, hn::Not(nothing))), di, tile.active);
     // Lanes with nothing to fit go along with an ordinary number.
     hn::Store(hn::IfThenElse(nothing, hn::Set(d, 1.0f), maximum), d, tile.maximum);
-    if (Spec::levels == 3) spread_groups(tile);
     std::fill_n(tile.failed, lanes, false);
 }
 

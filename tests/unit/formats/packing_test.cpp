@@ -28,19 +28,19 @@ unsigned at(const std::array<std::byte, kCount>& packed, std::size_t i) {
 TEST_CASE("nibbles lie in two planes") {
     const auto levels = random_levels<32>(16);
     std::array<std::byte, 16> packed;
-    pack_nibbles<16>(levels.data(), packed.data());
+    pack_planes<4, 16>(levels.data(), packed.data());
     for (std::size_t m = 0; m < 16; ++m) {
         CHECK(at(packed, m) == static_cast<unsigned>(levels[m] | levels[m + 16] << 4));
     }
     std::array<std::int8_t, 32> back;
-    unpack_nibbles<16>(packed.data(), back.data());
+    unpack_planes<4, 16>(packed.data(), back.data());
     CHECK(back == levels);
 }
 
 TEST_CASE("nibbles of levels with a fifth bit leave it out") {
     const auto levels = random_levels<16>(32);
     std::array<std::byte, 8> packed;
-    pack_nibbles<8>(levels.data(), packed.data());
+    pack_planes<4, 8>(levels.data(), packed.data());
     for (std::size_t m = 0; m < 8; ++m) {
         CHECK(at(packed, m) == static_cast<unsigned>((levels[m] & 15) | (levels[m + 8] & 15) << 4));
     }
@@ -49,13 +49,13 @@ TEST_CASE("nibbles of levels with a fifth bit leave it out") {
 TEST_CASE("crumbs lie in four planes") {
     const auto levels = random_levels<128>(4);
     std::array<std::byte, 32> packed;
-    pack_crumbs<32>(levels.data(), packed.data());
+    pack_planes<2, 32>(levels.data(), packed.data());
     for (std::size_t m = 0; m < 32; ++m) {
         CHECK(at(packed, m) == static_cast<unsigned>(levels[m] | levels[m + 32] << 2 |
                                                      levels[m + 64] << 4 | levels[m + 96] << 6));
     }
     std::array<std::int8_t, 128> back;
-    unpack_crumbs<32>(packed.data(), back.data());
+    unpack_planes<2, 32>(packed.data(), back.data());
     CHECK(back == levels);
 }
 
