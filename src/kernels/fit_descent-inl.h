@@ -152,8 +152,8 @@ HWY_INLINE void visit_level(DescentTile& tile, std::size_t at, LevelBounds bound
 /// problem in which a round moved nothing stays as it is in further rounds, so that all may go on
 /// until none moves.
 template <DescentPolicy policy>
-HWY_INLINE void descend(DescentTile& tile, std::size_t column, LevelBounds bounds, int rounds,
-                        Floats& sum_xl, Floats& sum_ll) {
+HWY_INLINE void descend(DescentTile& tile, std::size_t column, LevelBounds bounds, Floats& sum_xl,
+                        Floats& sum_ll, int rounds = descent_rounds) {
     const FloatTag d;
     const std::size_t columns = tile.columns;
     const std::size_t end = tile.size * columns;

@@ -56,7 +56,7 @@ HWY_INLINE Floats sweep_positive(const PositiveSpec& spec, const Tile& tile, std
     return inverse;
 }
 
-/// Does the sweep and starts the descent (descend() and descend_to_scale()) from its best.
+/// Does the sweep and starts the descent (descend()) from its best.
 HWY_INLINE void start_positive(const PositiveSpec& spec, DescentTile& tile, std::size_t column,
                                Floats largest, Floats& sum_xl, Floats& sum_ll) {
     const Floats inverse = sweep_positive(spec, tile, column, largest);

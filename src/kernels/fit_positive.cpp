@@ -42,7 +42,7 @@ void fit_positive_lanes(const PositiveSpec& spec, const Problems& problems, floa
             Floats largest, sum_xl, sum_ll;
             store_flags(find_largest(tile, column, largest), column, flags);
             start_positive(spec, tile, column, largest, sum_xl, sum_ll);
-            descend<positive_descent>(tile, column, bounds, descent_rounds, sum_xl, sum_ll);
+            descend<positive_descent>(tile, column, bounds, sum_xl, sum_ll);
             store_scale(flags, column, sum_xl, sum_ll, scales);
         }
         store_results(scales, used, scale + first);

@@ -76,7 +76,7 @@ HWY_INLINE void descend_fully(LevelBounds bounds, Search& search) {
     for (std::size_t column = 0; column < search.tile.columns; column += hn::Lanes(d)) {
         Floats sum_xl = hn::Load(d, search.sums.xl + column);
         Floats sum_ll = hn::Load(d, search.sums.ll + column);
-        descend<symmetric_descent>(search.tile, column, bounds, descent_rounds - 1, sum_xl, sum_ll);
+        descend<symmetric_descent>(search.tile, column, bounds, sum_xl, sum_ll, descent_rounds - 1);
         store_scale(search.flags, column, sum_xl, sum_ll, search.scales);
     }
 }
