@@ -17,10 +17,6 @@ if(QUANTIZE_SANITIZE)
     target_compile_options(quantize_options INTERFACE
         -fsanitize=${QUANTIZE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(quantize_options INTERFACE -fsanitize=${QUANTIZE_SANITIZE})
-    if(QUANTIZE_SANITIZE STREQUAL thread AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
-        target_compile_options(quantize_options INTERFACE
-            "-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/thread_sanitizer_ignore.txt")
-    endif()
 endif()
 
 if(QUANTIZE_BUILD_FUZZERS)

@@ -59,7 +59,6 @@ check_asan() {
 
 check_tsan() {
     need clang++
-    export TSAN_OPTIONS="suppressions=$root/scripts/tsan.supp ${TSAN_OPTIONS:-}"
     build tsan unit_pipeline unit_io cli
     run_tests tsan --tests-regex '^(unit_pipeline|unit_io|cli): '
 }

@@ -109,7 +109,7 @@ int run_inspect(const Words& words) {
     }
     if (json) {
         const std::string text = ordered_json{{"files", std::move(all)}}.dump(
-            2, ' ', false, ordered_json::error_handler_t::replace);
+            2, ' ', true, ordered_json::error_handler_t::replace);
         std::fputs((text + "\n").c_str(), stdout);
     }
     return 0;

@@ -146,8 +146,8 @@ std::string report_json(const Report& report) {
                             {"tensors_in_need_of_imatrix", report.tensors_in_need_of_imatrix},
                             {"warnings", report.warnings},
                             {"tensors", std::move(tensors)}};
-    // Names need not be UTF-8; JSON must.
-    return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+    // Names need not be UTF-8, JSON must; and beyond ASCII a name could drive the terminal.
+    return json.dump(2, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace quantize::cli

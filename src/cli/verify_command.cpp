@@ -148,7 +148,7 @@ int run_verify(const Words& words) {
         sound = verify_file(file, options, all) && sound;
     if (options.json) {
         const std::string text = ordered_json{{"files", std::move(all)}}.dump(
-            2, ' ', false, ordered_json::error_handler_t::replace);
+            2, ' ', true, ordered_json::error_handler_t::replace);
         std::fputs((text + "\n").c_str(), stdout);
     }
     return sound ? 0 : exit_failed;

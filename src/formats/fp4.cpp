@@ -2,7 +2,9 @@
 //
 //   MXFP4  1 byte E8M0 scale | 16 bytes nibbles          blocks of 32
 //   NVFP4  4 bytes E4M3 scales | 4 times 8 bytes nibbles  blocks of 64: 4 sub-blocks of 16
+#include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "formats/families.h"
 #include "formats/tiles.h"
@@ -45,10 +47,18 @@ void decode_mxfp4(const std::byte* blocks, std::int64_t elems, float* values) {
     });
 }
 
-/// An exponent of all ones is the NaN of E8M0.
+/// An exponent of all ones is the NaN of E8M0; with the two below it, the larger levels overflow.
 std::int64_t find_bad_mxfp4(const std::byte* blocks, std::int64_t block_count) {
+    constexpr std::byte largest_safe{0xFC};
     for (std::int64_t b = 0; b < block_count; ++b) {
-        if (blocks[b * mxfp4_bytes] == std::byte{0xFF}) return b;
+        const std::byte* const block = blocks + b * mxfp4_bytes;
+        if (block[0] <= largest_safe) continue;
+        if (block[0] == std::byte{0xFF}) return b;
+        std::array<float, mxfp4_elems> values;
+        decode_mxfp4(block, mxfp4_elems, values.data());
+        if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
+            return b;
+        }
     }
     return -1;
 }

@@ -130,8 +130,8 @@ OutputFile::OutputFile(fs::path path, std::uint64_t bytes, bool overwrite)
         temporary_ = std::move(temporary.path);
         fd_ = std::move(temporary.fd);
     });
-    registered_ = RegisteredTemporary(temporary_.string());
     try {
+        registered_ = RegisteredTemporary(temporary_.string());
         keep_permissions();
         reserve(bytes);
     } catch (...) {
@@ -141,7 +141,7 @@ OutputFile::OutputFile(fs::path path, std::uint64_t bytes, bool overwrite)
 }
 
 OutputFile::~OutputFile() {
-    if (!committed_) ::unlink(temporary_.c_str());
+    if (state_ != State::placed) ::unlink(temporary_.c_str());
 }
 
 void OutputFile::fail(const char* doing, int error_number) const {
@@ -216,6 +216,12 @@ void OutputFile::sync() {
 
 void OutputFile::commit() {
     if (!synced_) sync();
+    rename_over();
+    registered_.release();
+    sync_folder();
+}
+
+void OutputFile::rename_over() {
     const auto rename = overwrite_ ? system_calls().rename : system_calls().rename_new;
     if (rename(temporary_.c_str(), target_.c_str()) != 0) {
         if (!overwrite_ && errno == EEXIST) {
@@ -224,14 +230,68 @@ void OutputFile::commit() {
         }
         fail("give the file its name", errno);
     }
-    committed_ = true;
-    registered_.release();
+    state_ = State::placed;
+}
+
+void OutputFile::sync_folder() const {
     // The name is only safe on the disk when the folder is; folders that cannot be opened or synced
     // (some network file systems) leave that to the system.
     const Descriptor folder(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder && system_calls().fsync(folder.get()) != 0 && errno != EINVAL && errno != EINTR) {
         fail("write its name to the disk", errno);
     }
+}
+
+void OutputFile::place() {
+    if (overwrite_) {
+        if (system_calls().exchange(temporary_.c_str(), target_.c_str()) == 0) {
+            state_ = State::exchanged;
+            return;
+        }
+        const bool nothing_there = errno == ENOENT;
+        const bool unsupported = errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+        if (!nothing_there && !unsupported) fail("give the file its name", errno);
+        replaced_ = !nothing_there && ::access(target_.c_str(), F_OK) == 0;
+    }
+    rename_over();
+}
+
+bool OutputFile::take_back() noexcept {
+    if (state_ == State::written) return true;
+    if (replaced_) return false;
+    const auto undo =
+        state_ == State::exchanged ? system_calls().exchange : system_calls().rename_new;
+    if (undo(target_.c_str(), temporary_.c_str()) != 0) return false;
+    state_ = State::written;
+    return true;
+}
+
+void OutputFile::settle() {
+    if (state_ == State::exchanged) ::unlink(temporary_.c_str());
+    state_ = State::placed;
+    registered_.release();
+    sync_folder();
+}
+
+void commit_together(std::span<const std::unique_ptr<OutputFile>> files) {
+    if (files.size() == 1) return files.front()->commit();
+    for (const auto& file : files)
+        if (!file->synced_) file->sync();
+    std::size_t placed = 0;
+    try {
+        for (; placed < files.size(); ++placed)
+            files[placed]->place();
+    } catch (const Error& error) {
+        std::size_t remaining = 0;
+        while (placed-- > 0)
+            remaining += files[placed]->take_back() ? 0 : 1;
+        if (remaining == 0) throw;
+        throw Error(error.message() + "; " + std::to_string(remaining) +
+                    " of the other outputs could not be taken back and are new")
+            .in_file(error.file());
+    }
+    for (const auto& file : files)
+        file->settle();
 }
 
 }  // namespace quantize::io

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -46,13 +47,23 @@ class OutputFile {
     /// Reads back what was written.
     void read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
 
-    /// Waits until the bytes are on the disk. commit() does it too; several outputs are better all
-    /// synced before the first one is renamed.
+    /// Waits until the bytes are on the disk.
     void sync();
     /// Gives the file its name: syncs, renames, and syncs the folder.
     void commit();
 
  private:
+    friend void commit_together(std::span<const std::unique_ptr<OutputFile>> files);
+
+    /// Gives the file its name, and keeps what had it before under the temporary's, where the file
+    /// system can exchange names.
+    void place();
+    /// Undoes place(); false when what was replaced is gone.
+    bool take_back() noexcept;
+    /// After place(): removes what was replaced and syncs the folder.
+    void settle();
+    void rename_over();
+    void sync_folder() const;
     [[noreturn]] void fail(const char* doing, int error_number) const;
     void reserve(std::uint64_t bytes) const;
     void keep_permissions() const;
@@ -64,7 +75,19 @@ class OutputFile {
     RegisteredTemporary registered_;
     bool overwrite_;
     bool synced_ = false;
-    bool committed_ = false;
+    /// What stands under the two names.
+    enum class State {
+        written,    ///< the new file is the temporary
+        placed,     ///< the new file has its name; there is no temporary
+        exchanged,  ///< the new file has its name, the older one is the temporary
+    };
+    State state_ = State::written;
+    bool replaced_ = false;  ///< place() had to let go of an older file
 };
+
+/// Gives several files, such as the shards of a model, their names: all of them are synced first,
+/// and when one cannot be given its name the earlier ones are taken back, so that every name again
+/// has what it had. Throws Error that names the file at fault.
+void commit_together(std::span<const std::unique_ptr<OutputFile>> files);
 
 }  // namespace quantize::io

@@ -27,6 +27,15 @@ int rename_new(const char* from, const char* to) {
     return link_and_unlink(from, to);
 }
 
+int exchange(const char* one, const char* other) {
+#if defined(__linux__) && defined(RENAME_EXCHANGE)
+    return ::renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+#else
+    errno = ENOSYS;
+    return one != other ? -1 : 0;
+#endif
+}
+
 int preallocate(int fd, off_t bytes) {
 #if defined(__linux__)
     // Not posix_fallocate: where the file system cannot reserve, that writes to every block.
@@ -49,8 +58,8 @@ int free_bytes(const char* path, std::uint64_t* bytes) {
     return 0;
 }
 
-const SystemCalls real_calls{::pread,    ::pwrite,    ::fstat,     ::fsync,   std::rename,
-                             rename_new, preallocate, ::ftruncate, free_bytes};
+const SystemCalls real_calls{::pread,    ::pwrite, ::fstat,     ::fsync,     std::rename,
+                             rename_new, exchange, preallocate, ::ftruncate, free_bytes};
 
 const SystemCalls* active_calls = &real_calls;
 

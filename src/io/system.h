@@ -20,6 +20,8 @@ struct SystemCalls {
     int (*rename)(const char* from, const char* to);
     /// Fails with EEXIST when `to` exists.
     int (*rename_new)(const char* from, const char* to);
+    /// Both names exist before and after; each then names what the other did.
+    int (*exchange)(const char* one, const char* other);
     /// Reserves space for a file of that length and makes it so long.
     int (*preallocate)(int fd, off_t bytes);
     int (*truncate)(int fd, off_t bytes);

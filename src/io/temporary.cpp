@@ -2,6 +2,7 @@
 // killed process holds no lock, so what is unlocked and of a dead process can go.
 #include "io/temporary.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <charconv>
 #include <ctime>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -75,7 +77,7 @@ std::optional<long> temporary_owner(std::string_view file_name) {
 Temporary create_temporary(const std::filesystem::path& target) {
     std::random_device random;
     for (int attempt = 0; attempt < creation_attempts; ++attempt) {
-        const std::filesystem::path path =
+        std::filesystem::path path =
             target.parent_path() / temporary_name(target.filename().string(), ::getpid(), random());
         // 0666: the process's umask decides, as for any new file.
         Descriptor fd(
@@ -83,7 +85,7 @@ Temporary create_temporary(const std::filesystem::path& target) {
         if (fd) {
             // A file system without locks leaves the process number as the only sign of life.
             ::flock(fd.get(), LOCK_EX | LOCK_NB);
-            return {path, std::move(fd)};
+            return {std::move(path), std::move(fd)};
         }
         if (errno != EEXIST) {
             throw Error("cannot create a file in its folder: " + system_message(errno));
@@ -93,15 +95,18 @@ Temporary create_temporary(const std::filesystem::path& target) {
 }
 
 void remove_stale_temporaries(const std::filesystem::path& folder) {
-    std::error_code error;
+    // Not std::filesystem::directory_iterator, which ends the program when memory runs out.
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), ::closedir);
+    if (!entries) return;
     std::vector<std::filesystem::path> stale;
-    std::filesystem::directory_iterator entry(folder, error);
-    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-        const auto owner = temporary_owner(entry->path().filename().string());
-        if (owner && is_stale(entry->path(), *owner)) stale.push_back(entry->path());
+    while (const dirent* entry = ::readdir(entries.get())) {
+        const auto owner = temporary_owner(entry->d_name);
+        if (!owner) continue;
+        std::filesystem::path path = folder / entry->d_name;
+        if (is_stale(path, *owner)) stale.push_back(std::move(path));
     }
     for (const std::filesystem::path& path : stale)
-        std::filesystem::remove(path, error);
+        ::unlink(path.c_str());
 }
 
 }  // namespace quantize::io

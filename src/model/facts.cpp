@@ -67,6 +67,17 @@ class Metadata {
         return first;
     }
 
+    /// Throws Error when `key` is there and neither a whole number nor a list of them: the recipes
+    /// have no use for it, but no program could load the output.
+    void check_counts(const std::string& key) const {
+        const gguf::Value* value = document_.find(key);
+        if (value == nullptr || value->as_unsigned()) return;
+        bool sound = value->type() == gguf::ValueType::array;
+        value->for_each_element(
+            [&](const gguf::Value& element) { sound = sound && element.as_unsigned(); });
+        if (!sound) throw not_a_count(key, *value);
+    }
+
     bool is_overridden(const std::string& key) const {
         const gguf::Value* value = overridden(key);
         return value != nullptr && value->as_unsigned();
@@ -166,6 +177,8 @@ ModelFacts read_model_facts(const gguf::Document& document,
 
     const std::string prefix = facts.architecture + ".";
     std::uint64_t layers = read_layers(metadata, prefix + "block_count", tensor_names);
+    for (const char* name : {"context_length", "embedding_length", "feed_forward_length"})
+        metadata.check_counts(prefix + name);
     facts.experts = static_cast<std::uint32_t>(read_experts(metadata, facts.architecture));
 
     const std::string heads_key = prefix + "attention.head_count";

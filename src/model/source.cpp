@@ -39,16 +39,37 @@ std::vector<fs::path> shard_paths(const fs::path& first, std::uint32_t count) {
     throw Error(message).in_file(path.string());
 }
 
-void check_position(const gguf::Document& header, std::uint32_t index, std::uint32_t count) {
+/// That a file is the one of its number, and of the same model as the first.
+void check_position(const gguf::Document& header, std::uint32_t index,
+                    const gguf::Document& first) {
     const auto position = gguf::shard_position(header);
+    const gguf::ShardPosition expected = *gguf::shard_position(first);
     if (!position) {
         throw Error("not a part of a split model, as its name says: key 'split.count' is missing");
     }
+    const std::uint32_t count = expected.count;
     if (position->index != index || position->count != count) {
         throw Error("unexpected part of a split model: it says that it is file " +
                     std::to_string(position->index + 1) + " of " + std::to_string(position->count) +
                     " where " + std::to_string(index + 1) + " of " + std::to_string(count) +
                     " is expected; get the files again");
+    }
+    if (position->tensors_in_all && position->tensors_in_all != expected.tensors_in_all) {
+        throw Error("unexpected part of a split model: it says that there are " +
+                    std::to_string(*position->tensors_in_all) +
+                    " tensors in all, and the first file says otherwise; get the files again")
+            .at("key 'split.tensors.count'");
+    }
+    // Only the first file needs to say what the model is.
+    constexpr std::string_view key = "general.architecture";
+    const gguf::Value* architecture = header.find(key);
+    const gguf::Value* expected_architecture = first.find(key);
+    if (architecture != nullptr && expected_architecture != nullptr &&
+        *architecture != *expected_architecture) {
+        throw Error("unexpected part of a split model: it is " + architecture->to_text() +
+                    ", and the first file is " + expected_architecture->to_text() +
+                    "; get the files again")
+            .at("key 'general.architecture'");
     }
 }
 
@@ -60,6 +81,16 @@ TensorSource::TensorSource(const fs::path& path) {
     const auto position =
         with_file_context(path.string(), [&] { return gguf::shard_position(headers_.front()); });
     if (position && position->index != 0) fail_not_first(path, *position);
+    const auto name = gguf::parse_shard_name(path.filename().string());
+    if (!position && name && name->count > 1) {
+        throw Error("its name says that it is file " + std::to_string(name->index + 1) + " of " +
+                    std::to_string(name->count) +
+                    " of a split model, and its keys say that it is a whole one (" +
+                    (headers_.front().find("split.count") == nullptr ? "missing" : "at most 1") +
+                    "); get the files again, or rename it if it is whole")
+            .at("key 'split.count'")
+            .in_file(path.string());
+    }
     if (position) open_shards(position->count);
 
     // Names are looked up where they lie, which must not move any more.
@@ -72,7 +103,10 @@ TensorSource::TensorSource(const fs::path& path) {
     }
     if (position && position->tensors_in_all != tensors_.size()) {
         throw Error("the files of this split model hold " + std::to_string(tensors_.size()) +
-                    " tensors in all, which is not what it says; get the files again")
+                    " tensors in all, which is not what it says (" +
+                    (position->tensors_in_all ? std::to_string(*position->tensors_in_all)
+                                              : std::string("the key is missing")) +
+                    "); get the files again")
             .at("key 'split.tensors.count'")
             .in_file(path.string());
     }
@@ -89,7 +123,8 @@ void TensorSource::open_shards(std::uint32_t count) {
                 .in_file(paths[i].string());
         }
         headers_.push_back(read_header(files_.back()));
-        with_file_context(paths[i].string(), [&] { check_position(headers_.back(), i, count); });
+        with_file_context(paths[i].string(),
+                          [&] { check_position(headers_.back(), i, headers_.front()); });
     }
 }
 

@@ -7,16 +7,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <regex>
 
 #include "quantize/error.h"
+#include "recipe/name_pattern.h"
 
 namespace quantize {
 namespace {
 
-/// Far above what anybody writes by hand, and low enough that the recursive compiler of
-/// std::regex cannot exhaust the stack on nested parentheses.
-constexpr std::size_t max_pattern_length = 1000;
 /// The reference keeps keys and string values in arrays of 128 bytes, terminator included.
 constexpr std::size_t max_override_length = 127;
 
@@ -72,19 +69,6 @@ gguf::Value real_value(std::string_view digits, std::string_view whole) {
     return gguf::Value::of(static_cast<float>(number));
 }
 
-void require_regex(const std::string& pattern, std::string_view whole) {
-    if (pattern.size() > max_pattern_length) {
-        refuse("--tensor-type: the pattern has " + std::to_string(pattern.size()) +
-               " characters; at most " + std::to_string(max_pattern_length) + " are taken");
-    }
-    try {
-        const std::regex check(pattern);
-    } catch (const std::regex_error& error) {
-        refuse("--tensor-type " + quoted(whole) + ": not a regular expression (" +
-               printable(error.what()) + ")");
-    }
-}
-
 }  // namespace
 
 TensorType parse_type_option(std::string_view text) {
@@ -110,13 +94,17 @@ TypeOverride parse_type_override(std::string_view text) {
     TypeOverride result;
     result.pattern = lower(text.substr(0, equals));
     result.type = parse_type_option(text.substr(equals + 1));
-    require_regex(result.pattern, text);
+    // Compiled again where it is used: here only to refuse early.
+    static_cast<void>(NamePattern(result.pattern));
     return result;
 }
 
 std::vector<TypeOverride> read_type_override_file(const std::filesystem::path& file) {
     // A list of tensors is a few kilobytes; a model given by mistake must not be read into memory.
     constexpr std::uintmax_t max_file_bytes = 16u << 20;
+    // Several times the tensors of the largest models; each rule costs some kilobytes and is tried
+    // on every tensor.
+    constexpr std::size_t max_rules = 8192;
     std::error_code error;
     if (!std::filesystem::is_regular_file(file, error)) {
         throw Error("cannot be read as a list of tensor types: no such file", ErrorKind::usage)
@@ -133,8 +121,13 @@ std::vector<TypeOverride> read_type_override_file(const std::filesystem::path& f
     }
     return with_file_context(file.string(), [&] {
         std::vector<TypeOverride> overrides;
-        for (std::string word; stream >> word;)
+        for (std::string word; stream >> word;) {
+            if (overrides.size() == max_rules) {
+                refuse("more than " + std::to_string(max_rules) +
+                       " rules; one regular expression can stand for many tensors");
+            }
             overrides.push_back(parse_type_override(word));
+        }
         return overrides;
     });
 }
@@ -167,6 +160,10 @@ std::pair<std::string, gguf::Value> parse_metadata_override(std::string_view tex
         refuse("--override-kv " + quoted(text) + ": the key is longer than 127 bytes");
     }
     const std::string key(text.substr(0, equals));
+    if (key.starts_with("split.")) {
+        refuse("--override-kv " + quoted(text) +
+               ": the keys split.* follow from the files that are written (see --keep-split)");
+    }
     const std::string_view typed = text.substr(equals + 1);
     const std::size_t colon = typed.find(':');
     const std::string_view type = typed.substr(0, colon);

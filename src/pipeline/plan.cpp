@@ -98,16 +98,24 @@ class Planner {
         report.bytes_to = info.rows() * row_bytes(tensor.to, info.shape[0]);
         report.reason = choice.reason;
         report.fallback_from = choice.fallback_from;
-        if (tensor.converts()) {
-            try {
+        try {
+            check_type(info.type);
+            if (tensor.converts()) {
                 check_conversion(tensor);
                 choose_weights(choice, tensor, report);
-            } catch (const Error& error) {
-                throw error.at(in_quotes(info.name))
-                    .in_file(source_.files()[tensor.source->shard].path().string());
             }
+        } catch (const Error& error) {
+            throw error.at(in_quotes(info.name))
+                .in_file(source_.files()[tensor.source->shard].path().string());
         }
         plan_.report.tensors.push_back(std::move(report));
+    }
+
+    static void check_type(TensorType type) {
+        if (type != TensorType::Q8_1 && type != TensorType::Q8_K) return;
+        throw Error("is of type " + std::string(type_name(type)) +
+                    ", which programs use in memory only: no program can run a file with it; "
+                    "convert the original model again");
     }
 
     void check_conversion(const TensorPlan& tensor) {

@@ -1,4 +1,5 @@
 // The whole tool as one call: open, plan, check, write, sync, rename.
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <vector>
@@ -53,8 +54,26 @@ void write_outputs(const Request& request, pipeline::Plan& plan, const model::Te
         file->sync();
     }
     if (stop.load()) pipeline::throw_interrupted();
-    for (const auto& file : files)
-        file->commit();
+    io::commit_together(files);
+}
+
+/// Runs `body`; an Error about an output also says from what it was to be made, which in a batch is
+/// what matters.
+template <class Body>
+void naming_input(const Request& request, const pipeline::Plan& plan, const Body& body) {
+    try {
+        body();
+    } catch (const Error& error) {
+        const auto is_at_fault = [&](const pipeline::OutputPlan& output) {
+            return output.path.string() == error.file();
+        };
+        const std::string input = printable(request.input.string(), 4096);
+        const bool named = error.message().find(input) != std::string::npos;
+        if (named || std::ranges::none_of(plan.outputs, is_at_fault)) throw;
+        throw Error(error.message() + " (while quantizing " + input + ")", error.kind())
+            .at(error.item())
+            .in_file(error.file());
+    }
 }
 
 }  // namespace
@@ -72,9 +91,11 @@ Report run(const Request& request, ProgressSink& progress, const std::atomic<boo
     report.target = kernels::active_target();
     report.threads = pipeline::thread_count(request.threads);
     if (!request.dry_run) {
-        check_outputs(request, plan, source);
-        progress.start(plan.tensors.size(), report.data_bytes_from);
-        write_outputs(request, plan, source, imatrix, report.threads, progress, stop);
+        naming_input(request, plan, [&] {
+            check_outputs(request, plan, source);
+            progress.start(plan.tensors.size(), report.data_bytes_from);
+            write_outputs(request, plan, source, imatrix, report.threads, progress, stop);
+        });
         progress.finish();
     }
     report.seconds = seconds_since(start);

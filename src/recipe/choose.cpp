@@ -2,12 +2,12 @@
 // fallback where the row length makes one necessary. A pure pass over the tensors in order; what
 // a rule counts (how many tensors of a class came before) lives in this file's Chooser alone.
 #include <array>
-#include <regex>
 #include <utility>
 
 #include "quantize/error.h"
 #include "quantize/recipe.h"
 #include "recipe/category.h"
+#include "recipe/name_pattern.h"
 #include "recipe/presets.h"
 
 namespace quantize {
@@ -29,31 +29,15 @@ std::string quoted_tensor(const TensorFacts& tensor) {
     return "tensor '" + printable(tensor.name) + "'";
 }
 
-/// Long enough for any list of names that people write, short enough that compiling it cannot
-/// exhaust the stack.
-constexpr std::size_t max_pattern_bytes = 4096;
-
 struct CompiledOverride {
-    std::regex pattern;
+    NamePattern pattern;
     const TypeOverride* source;
 };
 
 std::vector<CompiledOverride> compile(const std::vector<TypeOverride>& overrides) {
     std::vector<CompiledOverride> compiled;
     for (const TypeOverride& wanted_type : overrides) {
-        const auto refuse = [&](const std::string& cause) {
-            throw Error(
-                "pattern '" + printable(wanted_type.pattern) + "' of a tensor type: " + cause,
-                ErrorKind::usage);
-        };
-        if (wanted_type.pattern.size() > max_pattern_bytes) {
-            refuse("longer than " + std::to_string(max_pattern_bytes) + " bytes; split it up");
-        }
-        try {
-            compiled.push_back({std::regex(wanted_type.pattern), &wanted_type});
-        } catch (const std::regex_error& error) {
-            refuse(std::string("not a regular expression: ") + error.what());
-        }
+        compiled.push_back({NamePattern(wanted_type.pattern), &wanted_type});
     }
     return compiled;
 }
@@ -155,12 +139,9 @@ class Chooser {
 
     static bool matches(const CompiledOverride& wanted_type, const TensorFacts& tensor) {
         try {
-            return std::regex_search(tensor.name, wanted_type.pattern);
-        } catch (const std::regex_error& error) {
-            throw Error("pattern '" + printable(wanted_type.source->pattern) +
-                            "' of a tensor type is too hard to match: " + error.what(),
-                        ErrorKind::usage)
-                .at(quoted_tensor(tensor));
+            return wanted_type.pattern.is_found_in(tensor.name);
+        } catch (const Error& error) {
+            throw error.at(quoted_tensor(tensor));
         }
     }
 

@@ -1,7 +1,6 @@
 // Nothing is lost: inputs stay, older outputs stand until a new one is complete, and nothing is
 // left behind.
 #include <signal.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
@@ -107,21 +106,6 @@ TEST_CASE_METHOD(Fixture, "Outputs that cannot be written fail before work start
     }
     CHECK(fs::is_character_file("/dev/null"));
     CHECK(folder.names().size() == 3);
-}
-
-TEST_CASE_METHOD(Fixture, "A full disk is found before or while writing, and nothing stays") {
-    const auto mount_point = folder / "disk";
-    fs::create_directory(mount_point);
-    if (::geteuid() != 0 || ::mount("none", mount_point.c_str(), "tmpfs", 0, "size=64k") != 0) {
-        SKIP("needs the right to mount");
-    }
-    const auto result = run({"@in.gguf", "@disk/out.gguf", "Q8_0"});
-    const bool empty = fs::is_empty(mount_point);
-    ::umount(mount_point.c_str());
-    CHECK(result.status == 1);
-    CHECK(is_one_line(result.err));
-    CHECK_THAT(result.err, ContainsSubstring("out.gguf"));
-    CHECK(empty);
 }
 
 TEST_CASE_METHOD(Fixture, "Names from files are shown escaped") {

@@ -2,7 +2,6 @@
 // promises, and what is written from that document is read back as the same.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 
@@ -10,16 +9,13 @@
 #include "gguf/split.h"
 #include "quantize/error.h"
 #include "quantize/gguf.h"
+#include "require.h"
 
 namespace {
 
 using quantize::Error;
+using quantize::fuzz::require;
 namespace gguf = quantize::gguf;
-
-/// Ends the run, also where assert() is compiled out.
-void require(bool condition) {
-    if (!condition) std::abort();
-}
 
 std::span<const std::byte> as_bytes(const std::string& text) {
     return std::as_bytes(std::span(text));
@@ -89,9 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             check_promises(*document, size + beyond);
             check_round_trip(*document);
         } catch (const Error& error) {
-            for (const char c : std::string(error.what())) {
-                require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);
-            }
+            quantize::fuzz::require_printable(error);
         }
     }
     return 0;

@@ -1,10 +1,13 @@
 // System calls that fail on demand: a plan says which call fails, how, and from when on.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "io/system.h"
 
@@ -18,10 +21,16 @@ struct FaultPlan {
     int pwrite_error = 0;
     int sound_writes = 0;     ///< so many writes go well before pwrite_error strikes
     bool pread_ends = false;  ///< reads find the end of the file
+    int fstat_error = 0;
+    int reads_before = 0;           ///< so many reads go by before `meanwhile` happens
+    void (*meanwhile)() = nullptr;  ///< what another program does to the files
     bool pwrite_nothing = false;
     int fsync_error = 0;
     int sound_fsyncs = 0;
     int rename_error = 0;
+    int sound_renames = 0;     ///< so many files get their names before rename_error strikes
+    bool no_exchange = false;  ///< as on a file system that cannot exchange names
+    bool rename_stays_broken = false;  ///< else rename_error strikes once
     int preallocate_error = 0;
     int truncate_error = 0;
     bool free_space_unknown = false;
@@ -52,6 +61,9 @@ inline ssize_t pread(int fd, void* buffer, std::size_t bytes, off_t offset) {
     if (interrupted()) return -1;
     if (fault_plan.pread_error != 0) return failed(fault_plan.pread_error);
     if (fault_plan.pread_ends) return 0;
+    if (fault_plan.meanwhile != nullptr && fault_plan.reads_before-- <= 0) {
+        std::exchange(fault_plan.meanwhile, nullptr)();
+    }
     return io::real_system().pread(fd, buffer, limited(bytes), offset);
 }
 
@@ -64,6 +76,11 @@ inline ssize_t pwrite(int fd, const void* buffer, std::size_t bytes, off_t offse
     return io::real_system().pwrite(fd, buffer, limited(bytes), offset);
 }
 
+inline int fstat(int fd, struct stat* status) {
+    if (fault_plan.fstat_error != 0) return failed(fault_plan.fstat_error);
+    return io::real_system().fstat(fd, status);
+}
+
 inline int fsync(int fd) {
     if (interrupted()) return -1;
     if (fault_plan.fsync_error != 0 && fault_plan.sound_fsyncs-- <= 0) {
@@ -72,9 +89,30 @@ inline int fsync(int fd) {
     return io::real_system().fsync(fd);
 }
 
+/// All three ways to rename count as one.
+inline int rename_fault() {
+    if (fault_plan.rename_error == 0 || fault_plan.sound_renames-- > 0) return 0;
+    const int error = fault_plan.rename_error;
+    if (!fault_plan.rename_stays_broken) fault_plan.rename_error = 0;
+    return error;
+}
+
 inline int rename(const char* from, const char* to) {
-    if (fault_plan.rename_error != 0) return failed(fault_plan.rename_error);
+    if (const int error = rename_fault()) return failed(error);
     return io::real_system().rename(from, to);
+}
+
+inline int rename_new(const char* from, const char* to) {
+    if (const int error = rename_fault()) return failed(error);
+    return io::real_system().rename_new(from, to);
+}
+
+inline int exchange(const char* one, const char* other) {
+    if (fault_plan.no_exchange) return failed(EINVAL);
+    // With only one of the names there, another of the three will be called.
+    if (::access(other, F_OK) != 0) return failed(ENOENT);
+    if (const int error = rename_fault()) return failed(error);
+    return io::real_system().exchange(one, other);
 }
 
 inline int preallocate(int fd, off_t bytes) {
@@ -98,8 +136,11 @@ inline io::SystemCalls faulty_calls() {
     io::SystemCalls calls = io::real_system();
     calls.pread = pread;
     calls.pwrite = pwrite;
+    calls.fstat = fstat;
     calls.fsync = fsync;
     calls.rename = rename;
+    calls.rename_new = rename_new;
+    calls.exchange = exchange;
     calls.preallocate = preallocate;
     calls.truncate = truncate;
     calls.free_bytes = free_bytes;

@@ -41,8 +41,18 @@ class Program {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_addopen(&actions, 1, (folder_ / "out").c_str(), flags, 0600);
         posix_spawn_file_actions_addopen(&actions, 2, (folder_ / "err").c_str(), flags, 0600);
-        const int error = posix_spawn(&pid_, words.front().c_str(), &actions, nullptr,
+        // A background job finds these ignored; the program shall not.
+        sigset_t defaults;
+        sigemptyset(&defaults);
+        for (const int number : {SIGINT, SIGTERM, SIGHUP})
+            sigaddset(&defaults, number);
+        posix_spawnattr_t attributes;
+        posix_spawnattr_init(&attributes);
+        posix_spawnattr_setsigdefault(&attributes, &defaults);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+        const int error = posix_spawn(&pid_, words.front().c_str(), &actions, &attributes,
                                       pointers(words).data(), pointers(environment).data());
+        posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         if (error != 0) throw std::runtime_error("cannot run " + words.front());
     }

@@ -53,7 +53,14 @@ TEST_CASE("blocks with scales that are not finite are found") {
     CHECK(find(TensorType::Q1_0, 1, 1, 0x7C) == 1);
     CHECK(find(TensorType::Q2_0, 1, 1, 0x7C) == 1);
     CHECK(find(TensorType::MXFP4, 2, 0, 0xFF) == 2);
+    // Zeros have no large levels. Those beside a large scale overflow.
     CHECK(find(TensorType::MXFP4, 2, 0, 0xFE) == -1);
+    std::vector<std::byte> large(17, std::byte{0x77});
+    for (const unsigned scale : {0xFCu, 0xFDu, 0xFEu}) {
+        large[0] = static_cast<std::byte>(scale);
+        CHECK(find_format(TensorType::MXFP4)->find_bad_block(large.data(), 1) ==
+              (scale == 0xFCu ? -1 : 0));
+    }
     CHECK(find(TensorType::NVFP4, 2, 0, 0xFF) == -1);
     CHECK(find(TensorType::F16, 2, 1, 0x7C) == 2);
     CHECK(find(TensorType::BF16, 2, 1, 0xFF) == -1);

@@ -27,10 +27,15 @@ using test::read_file;
 using test::TemporaryFolder;
 using Names = std::vector<std::string>;
 
-/// Runs `work` in a child that ends with its return value.
+/// Runs `work` in a child that ends with its return value. The signals that a background job finds
+/// ignored are not so there.
 pid_t start(const std::function<int()>& work) {
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(work());
+    if (child == 0) {
+        for (const int number : {SIGINT, SIGTERM, SIGHUP})
+            ::signal(number, SIG_DFL);
+        ::_exit(work());
+    }
     return child;
 }
 

@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -169,6 +170,82 @@ TEST_CASE("a file system that cannot reserve space is written all the same") {
     const FaultyCalls faults(plan);
     write_whole(folder / "out", "0123456789");
     CHECK(read_file(folder / "out") == "0123456789");
+}
+
+/// Three outputs, of which the first and last replace an older file, ready to get their names.
+std::vector<std::unique_ptr<OutputFile>> three_outputs(const TemporaryFolder& folder) {
+    folder.write("a", "older a");
+    folder.write("c", "older c");
+    std::vector<std::unique_ptr<OutputFile>> files;
+    for (const char* name : {"a", "b", "c"}) {
+        files.push_back(std::make_unique<OutputFile>(folder / name, 3));
+        files.back()->write_at(0, bytes_of("new"));
+    }
+    return files;
+}
+
+TEST_CASE("several files get their names together") {
+    for (const bool no_exchange : {false, true}) {
+        const TemporaryFolder folder;
+        FaultPlan plan;
+        plan.no_exchange = no_exchange;
+        const FaultyCalls faults(plan);
+        commit_together(three_outputs(folder));
+        CHECK(folder.names() == Names{"a", "b", "c"});
+        for (const char* name : {"a", "b", "c"})
+            CHECK(read_file(folder / name) == "new");
+    }
+}
+
+TEST_CASE("when one of several files cannot get its name, all names have what they had") {
+    for (const int sound : {0, 1, 2}) {
+        INFO(sound);
+        const TemporaryFolder folder;
+        FaultPlan plan;
+        plan.rename_error = EACCES;
+        plan.sound_renames = sound;
+        const FaultyCalls faults(plan);
+        const std::string message = message_of([&] { commit_together(three_outputs(folder)); });
+        CHECK(contains(message, std::string(1, static_cast<char>('a' + sound)) +
+                                    ": cannot give the file its name: Permission denied"));
+        CHECK_FALSE(contains(message, "taken back"));
+        CHECK(folder.names() == Names{"a", "c"});
+        CHECK(read_file(folder / "a") == "older a");
+        CHECK(read_file(folder / "c") == "older c");
+    }
+}
+
+TEST_CASE("files that cannot be taken back are told of") {
+    for (const bool no_exchange : {false, true}) {
+        const TemporaryFolder folder;
+        FaultPlan plan;
+        plan.rename_error = EIO;
+        plan.sound_renames = 2;
+        plan.no_exchange = no_exchange;
+        plan.rename_stays_broken = true;
+        const FaultyCalls faults(plan);
+        const std::string message = message_of([&] { commit_together(three_outputs(folder)); });
+        CHECK(contains(message, "c: cannot give the file its name: Input/output error; 2 of the"));
+        // Complete files all, and nothing else.
+        CHECK(folder.names() == Names{"a", "b", "c"});
+        CHECK(read_file(folder / "a") == "new");
+        CHECK(read_file(folder / "b") == "new");
+        CHECK(read_file(folder / "c") == "older c");
+    }
+}
+
+TEST_CASE("a sync that fails leaves every name as it was") {
+    for (const int sound : {0, 1, 2}) {
+        const TemporaryFolder folder;
+        FaultPlan plan;
+        plan.fsync_error = EIO;
+        plan.sound_fsyncs = sound;
+        const FaultyCalls faults(plan);
+        CHECK(contains(message_of([&] { commit_together(three_outputs(folder)); }),
+                       "cannot write to the disk"));
+        CHECK(folder.names() == Names{"a", "c"});
+        CHECK(read_file(folder / "a") == "older a");
+    }
 }
 
 TEST_CASE("a folder that fails to sync is reported, with the file in place") {

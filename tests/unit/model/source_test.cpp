@@ -159,6 +159,28 @@ TEST_CASE("files that do not belong together are refused, with the name of the o
                    "give m-00001-of-00003.gguf"));
 }
 
+TEST_CASE("files of two models are told apart") {
+    const auto refusal = [](const std::function<void(GgufBuilder&)>& change) {
+        const TemporaryFolder folder;
+        std::vector<GgufBuilder> shards = sound_shards();
+        change(shards[1]);
+        const fs::path first = write_shards(folder, shards);
+        return message_of([&] { TensorSource{first}; });
+    };
+    // As some programs write them.
+    CHECK(refusal([](auto& second) {
+              second.key("general.architecture", 8, raw_string("llama"));
+          }) == "no error");
+    CHECK(refusal([](auto& second) { second.keys.pop_back(); }) == "no error");
+    CHECK(contains(
+        refusal([](auto& second) { second.key("general.architecture", 8, raw_string("qwen2")); }),
+        "m-00002-of-00003.gguf: key 'general.architecture': unexpected part"));
+    CHECK(contains(refusal([](auto& second) {
+                       second.keys.back().second = raw(std::uint32_t{5}) + raw(std::int32_t{4});
+                   }),
+                   "m-00002-of-00003.gguf: key 'split.tensors.count': unexpected part"));
+}
+
 TEST_CASE("any file but the first is refused with the first one's name") {
     const TemporaryFolder folder;
     write_shards(folder, sound_shards());
