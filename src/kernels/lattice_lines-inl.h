@@ -231,8 +231,9 @@ HWY_INLINE Ends compare_many(const LineTables& tables, const Stretch& stretch,
         const std::size_t lane = hn::FindKnownFirstTrue(d, near);
         return static_cast<std::size_t>(vectors[lane]) * lanes + lane;
     };
-    const bool certain =
-        (hn::CountTrue(d, near_low) + hn::CountTrue(d, near_high) == 2) & hn::AllFalse(d, second);
+    const std::size_t near = hn::CountTrue(d, near_low) + hn::CountTrue(d, near_high);
+    // One comparison for both conditions, so that there is no branch.
+    const bool certain = near + (hn::AllFalse(d, second) ? 0u : 3u) == 2;
     return {place(near_low, low_from), place(near_high, high_from), certain};
 }
 
