@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -24,7 +25,7 @@ inline std::string bytes_text(double bytes) {
 /// "0.35 s", "48 s", "12:05", "3:02:11".
 inline std::string seconds_text(double seconds) {
     if (seconds < 10) return fmt::format("{:.2f} s", seconds);
-    const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
+    const auto whole = static_cast<std::uint64_t>(std::llround(seconds));
     if (whole < 60) return fmt::format("{} s", whole);
     const std::uint64_t minutes = whole / 60;
     if (minutes < 60) return fmt::format("{}:{:02}", minutes, whole % 60);

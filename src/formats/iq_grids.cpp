@@ -36,6 +36,7 @@ std::vector<std::int16_t> transpose(const Grid& grid) {
     std::vector<std::int16_t> out(grid.point_levels.size());
     for (std::size_t p = 0; p < size; ++p) {
         for (unsigned i = 0; i < grid.dims; ++i) {
+            // NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): a number, no character
             out[i * size + p] = grid.point_levels[p * grid.dims + i];
         }
     }

@@ -200,7 +200,7 @@ void decode(const std::byte* blocks, std::int64_t elems, float* values) {
 }
 
 template <class Layout>
-constexpr Format make_format(TensorType type, WeightUse use) {
+constexpr Format make_format(TensorType type, WeightUse use) noexcept {
     return {type, use, false, encode<Layout>, decode<Layout>, find_bad_scale<Layout::bytes, 0>};
 }
 

@@ -36,6 +36,7 @@ struct CompiledOverride {
 
 std::vector<CompiledOverride> compile(const std::vector<TypeOverride>& overrides) {
     std::vector<CompiledOverride> compiled;
+    compiled.reserve(overrides.size());
     for (const TypeOverride& wanted_type : overrides) {
         compiled.push_back({NamePattern(wanted_type.pattern), &wanted_type});
     }
