@@ -25,10 +25,6 @@ bool fits(const TensorFacts& tensor, TensorType type) {
     return tensor.shape[0] % type_info(type).block_elems == 0;
 }
 
-std::string quoted_tensor(const TensorFacts& tensor) {
-    return "tensor '" + printable(tensor.name) + "'";
-}
-
 /// Long enough for any list of names that people write, short enough that compiling it cannot
 /// exhaust the stack.
 constexpr std::size_t max_pattern_bytes = 4096;
@@ -118,6 +114,7 @@ class Chooser {
         }
         if (is_class(tensor.type, TypeClass::verbatim))
             return "only numbers that are weights change";
+        if (model_.foreign && tensor.shape[3] > 1) return "four dimensions are kept";
         return recipe::reason_to_keep(tensor.name, tensor.shape);
     }
 
@@ -160,7 +157,7 @@ class Chooser {
             throw Error("pattern '" + printable(wanted_type.source->pattern) +
                             "' of a tensor type is too hard to match: " + error.what(),
                         ErrorKind::usage)
-                .at(quoted_tensor(tensor));
+                .at(tensor_item(tensor.name));
         }
     }
 
@@ -239,6 +236,10 @@ class Chooser {
             choice.type = fits(tensor, fallback.to) ? fallback.to : TensorType::F16;
             return;
         }
+        if (model_.foreign) {
+            choice.fallback_from = std::exchange(choice.type, TensorType::F16);
+            return;
+        }
         throw misfit(tensor, choice.type, "--tensor-type '" + printable(tensor.name) + "=F16'");
     }
 
@@ -250,7 +251,7 @@ class Chooser {
                      ", which " + std::string(info.name) +
                      " needs, and no other type stands in for it; name one that fits, such as " +
                      remedy)
-            .at(quoted_tensor(tensor));
+            .at(tensor_item(tensor.name));
     }
 
     static void check_writable(const TensorFacts& tensor, const TypeChoice& choice) {
@@ -258,7 +259,7 @@ class Chooser {
         throw Error("weights cannot be converted to " + std::string(type_name(choice.type)) +
                         "; choose a type of weights, such as Q8_0 or F16",
                     ErrorKind::usage)
-            .at(quoted_tensor(tensor));
+            .at(tensor_item(tensor.name));
     }
 
     bool needs_weights(const TensorFacts& tensor, TensorType type) const {
