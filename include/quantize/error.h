@@ -46,6 +46,10 @@ class Error : public std::runtime_error {
 /// `limit` bytes is cut and ends in "...".
 std::string printable(std::string_view text, std::size_t limit = 200);
 
+/// "tensor 'NAME'" and "key 'NAME'", printable: items as Error::at() takes them.
+std::string tensor_item(std::string_view name);
+std::string key_item(std::string_view name);
+
 /// Runs `body`; an Error that leaves it is given `file` as its context.
 template <class Body>
 decltype(auto) with_file_context(std::string_view file, Body&& body) {

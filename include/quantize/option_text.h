@@ -15,6 +15,10 @@
 
 namespace quantize {
 
+/// "; nearest: Q4_K_M, Q4_K": the end of a message about a name that is none of `known`; empty
+/// when nothing is like it.
+std::string nearest_hint(std::string_view typed, const std::vector<std::string_view>& known);
+
 /// "q8_0": a tensor type by name, in any case.
 TensorType parse_type_option(std::string_view text);
 

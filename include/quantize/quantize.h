@@ -107,7 +107,7 @@ struct FileHeader {
     gguf::Document document;
 };
 
-/// The headers of the file, or of every shard when it is the first of a split model.
+/// The header of the file, or those of every shard when it is the first of a split model.
 std::vector<FileHeader> read_headers(const std::filesystem::path& file);
 
 /// What to check of a file that is already there.

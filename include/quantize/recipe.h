@@ -50,6 +50,9 @@ struct ModelFacts {
     std::uint32_t heads = 0;     ///< attention.head_count of the first layer
     std::uint32_t kv_heads = 0;  ///< attention.head_count_kv of the first layer
     bool tied_output = true;     ///< no tensor named output.weight
+    /// No language model (image or video generation, audio, a projector), and none that the
+    /// reference takes. What it would refuse in others is kept or written as F16 here.
+    bool foreign = false;
 
     /// heads / kv_heads as the reference computes it; 0 when kv_heads is 0.
     std::uint32_t gqa() const { return kv_heads == 0 ? 0 : heads / kv_heads; }

@@ -66,6 +66,14 @@ Error Error::at(std::string_view item) const {
     return item_.empty() ? Error(message_, file_, std::string(item), kind_) : *this;
 }
 
+std::string tensor_item(std::string_view name) {
+    return "tensor '" + printable(name) + "'";
+}
+
+std::string key_item(std::string_view name) {
+    return "key '" + printable(name) + "'";
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
     static constexpr std::string_view digits = "0123456789abcdef";
     std::string out;

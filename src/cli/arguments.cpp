@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "quantize/error.h"
+#include "quantize/option_text.h"
 
 namespace quantize::cli {
 namespace {
@@ -16,6 +17,23 @@ bool is_option(const std::string& word) {
     if (word.size() < 2 || word[0] != '-') return false;
     // "-1" is a number of threads.
     return std::isdigit(static_cast<unsigned char>(word[1])) == 0;
+}
+
+/// An unknown option is answered here, where it can be named, with what it is near to.
+void check_known(const CLI::App& app, const std::string& word) {
+    if (word.rfind("--", 0) != 0) return;
+    const std::string name = word.substr(0, word.find('='));
+    if (app.get_option_no_throw(name) != nullptr) return;
+    std::vector<std::string> known;
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_group().empty()) continue;
+        for (const std::string& long_name : option->get_lnames())
+            known.push_back("--" + long_name);
+    }
+    throw Error("unknown option '" + printable(name) + "'" +
+                    nearest_hint(name, {known.begin(), known.end()}) + "; `" + app.get_name() +
+                    " --help` shows all",
+                ErrorKind::usage);
 }
 
 /// True when the word names an option whose value is the next word.
@@ -32,7 +50,17 @@ class HelpFormatter : public CLI::Formatter {
  public:
     explicit HelpFormatter(std::string usage) : usage_(std::move(usage)) {}
     std::string make_usage(const CLI::App*, std::string) const override {
-        return "\nUsage: " + usage_ + "\n";
+        return "\nUsage: " + usage_ + "\n\n";
+    }
+    /// One empty line between groups is enough, and CLI11 writes it.
+    std::string make_group(std::string group, bool is_positional,
+                           std::vector<const CLI::Option*> options) const override {
+        return CLI::Formatter::make_group(group, is_positional, options).substr(1);
+    }
+    /// The value's name alone: what excludes what, the error tells.
+    std::string make_option_opts(const CLI::Option* option) const override {
+        if (option->get_type_size() == 0 || option->get_type_name().empty()) return {};
+        return " " + option->get_type_name();
     }
 
  private:
@@ -62,6 +90,7 @@ std::optional<std::vector<std::string>> parse_arguments(CLI::App& app,
             others.push_back(word);
             continue;
         }
+        check_known(app, word);
         options.push_back(word);
         if (!others.empty()) late_option = word;
         if (value_follows(app, word) && i + 1 < arguments.size()) options.push_back(arguments[++i]);
@@ -82,7 +111,6 @@ std::optional<std::vector<std::string>> parse_arguments(CLI::App& app,
 void lay_out_help(CLI::App& app, const std::string& usage) {
     auto formatter = std::make_shared<HelpFormatter>(usage);
     formatter->column_width(38);
-    formatter->label("TEXT", "");
     app.formatter(formatter);
     app.set_help_flag("-h,--help", "Show this help");
 }

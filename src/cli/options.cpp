@@ -26,7 +26,8 @@ constexpr const char* usage =
     "       quantize verify FILE...   read files completely; --against compares with a source\n"
     "\n"
     "TYPE is a recipe such as Q5_K_M (any case, or its number). Without out.gguf the output is\n"
-    "ggml-model-TYPE.gguf beside the input. A file named like a command is written ./types.";
+    "ggml-model-TYPE.gguf beside the input. A file named like a command is written ./types.\n"
+    "Options that take a REGEX, a NAME or a KEY may be repeated.";
 
 constexpr const char* examples =
     "Examples:\n"
@@ -39,15 +40,16 @@ constexpr const char* examples =
 
 /// The text of the options whose value needs a parser of its own.
 struct RawText {
-    std::string output_type;
-    std::string token_embedding_type;
+    std::optional<std::string> output_type;
+    std::optional<std::string> token_embedding_type;
     std::vector<std::string> prune_layers;
-    std::string threads;
-    std::string shuffle_seed;
+    std::optional<std::string> threads;
+    std::optional<std::string> shuffle_seed;
 };
 
-CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value,
-                      const std::string& label, const std::string& help) {
+template <class Text>
+CLI::Option* add_text(CLI::App& app, const std::string& name, Text& value, const std::string& label,
+                      const std::string& help) {
     return app.add_option(name, value, help)->type_name(label)->take_last();
 }
 
@@ -155,12 +157,23 @@ void declare_run_options(CLI::App& app, Options& options, RawText& raw) {
     add_text(app, "--shuffle-chunks", raw.shuffle_seed, "SEED", "")->group("");
 }
 
-void declare_show_options(CLI::App& app, Options& options) {
-    app.add_flag("--json", options.json, "One JSON object on standard output")->group(group_show);
+ProgressMode parse_progress(const std::string& text) {
     static const std::map<std::string, ProgressMode> modes{
         {"auto", ProgressMode::automatic}, {"on", ProgressMode::on}, {"off", ProgressMode::off}};
-    app.add_option("--progress", options.progress, "auto, on or off")
-        ->transform(CLI::Transformer(modes).description(""))
+    const auto mode = modes.find(text);
+    if (mode == modes.end()) {
+        throw Error("--progress '" + printable(text) + "': expected auto, on or off",
+                    ErrorKind::usage);
+    }
+    return mode->second;
+}
+
+void declare_show_options(CLI::App& app, Options& options) {
+    app.add_flag("--json", options.json, "One JSON object on standard output")->group(group_show);
+    app.add_option_function<std::string>(
+           "--progress",
+           [&options](const std::string& text) { options.progress = parse_progress(text); },
+           "auto (a bar on a terminal, else lines), on or off")
         ->type_name("WHEN")
         ->take_last()
         ->group(group_show);
@@ -174,6 +187,15 @@ void declare_show_options(CLI::App& app, Options& options) {
         ->group(group_show);
     app.add_flag("--version", options.show_version, "Version and instruction set")
         ->group(group_show);
+}
+
+/// What a second argument may have been meant to be; nothing for the name of a file.
+std::string nearest_type_hint(const std::string& word) {
+    if (word.find_first_of("./") != std::string::npos) return {};
+    std::vector<std::string_view> known;
+    for (const Recipe& recipe : recipes())
+        known.push_back(recipe.name);
+    return nearest_hint(word, known);
 }
 
 /// Places the positional arguments: in.gguf [out.gguf] TYPE [threads]. As in the reference, a
@@ -191,8 +213,10 @@ void place_arguments(const std::vector<std::string>& words, Request& request) {
     const bool named_output = find_recipe(words[1]) == nullptr;
     const std::size_t recipe_at = named_output ? 2 : 1;
     if (recipe_at >= words.size()) {
-        throw Error("missing the type after the output '" + printable(words[1]) + "', or '" +
-                        printable(words[1]) + "' is no type (`quantize types` lists all)",
+        throw Error("missing the type: '" + printable(words[1]) +
+                        "' is no type and taken for the output's name; expected in.gguf "
+                        "[out.gguf] TYPE" +
+                        nearest_type_hint(words[1]) + " (`quantize types` lists all)",
                     ErrorKind::usage);
     }
     request.recipe = words[recipe_at];
@@ -208,18 +232,24 @@ void place_arguments(const std::vector<std::string>& words, Request& request) {
     }
 }
 
-void read_raw_text(const RawText& raw, Request& request) {
-    if (!raw.output_type.empty()) request.output_type = parse_type_option(raw.output_type);
-    if (!raw.token_embedding_type.empty()) {
-        request.token_embedding_type = parse_type_option(raw.token_embedding_type);
+std::optional<TensorType> type_of(const char* option, const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    try {
+        return parse_type_option(*text);
+    } catch (const Error& error) {
+        throw error.at(option);
     }
+}
+
+void read_raw_text(const RawText& raw, Request& request) {
+    request.output_type = type_of("--output-tensor-type", raw.output_type);
+    request.token_embedding_type = type_of("--token-embedding-type", raw.token_embedding_type);
     std::string layers;
     for (const std::string& list : raw.prune_layers)
         layers += (layers.empty() ? "" : ",") + list;
     if (!raw.prune_layers.empty()) request.prune_layers = parse_layer_list(layers);
-    if (!raw.threads.empty()) request.threads = parse_thread_count(raw.threads);
-    if (!raw.shuffle_seed.empty())
-        request.shuffle_seed = std::hash<std::string>{}(raw.shuffle_seed);
+    if (raw.threads) request.threads = parse_thread_count(*raw.threads);
+    if (raw.shuffle_seed) request.shuffle_seed = std::hash<std::string>{}(*raw.shuffle_seed);
     if (!request.include_weights.empty() && !request.exclude_weights.empty()) {
         throw Error("--include-weights and --exclude-weights cannot be used together",
                     ErrorKind::usage);
@@ -239,6 +269,8 @@ std::optional<Options> parse_options(const std::vector<std::string>& words) {
     declare_imatrix_options(app, options);
     declare_run_options(app, options, raw);
     declare_show_options(app, options);
+    // Declared last, so that its group does not come first.
+    app.set_help_flag("-h,--help", "Show this help")->group(group_show);
     const auto positionals = parse_arguments(app, words);
     if (!positionals) return std::nullopt;
     if (options.show_version) return options;

@@ -16,14 +16,15 @@ std::uint32_t alignment_of(const Value& value) {
     if (!number) {
         throw Error("invalid alignment: " + value.to_text() + ", a " +
                     std::string(value_type_name(value.type())) +
-                    ", where a power of two (u32) is expected");
+                    ", where a power of two (u32) is expected; 32 is usual");
     }
     if (!std::has_single_bit(*number)) {
-        throw Error("invalid alignment: " + std::to_string(*number) + " is not a power of two");
+        throw Error("invalid alignment: " + std::to_string(*number) +
+                    " is not a power of two; 32 is usual");
     }
     if (*number > max_alignment) {
         throw Error("invalid alignment: " + std::to_string(*number) + " exceeds the limit of " +
-                    std::to_string(max_alignment));
+                    std::to_string(max_alignment) + "; 32 is usual");
     }
     return static_cast<std::uint32_t>(*number);
 }

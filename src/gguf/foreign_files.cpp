@@ -34,7 +34,7 @@ constexpr std::array<Signature, 11> signatures{{
 }  // namespace
 
 std::string describe_foreign_file(std::span<const std::byte> file_start, std::uint64_t file_size) {
-    if (file_size == 0) return "the file is empty";
+    if (file_size == 0) return "the file is empty; get a complete copy";
     const std::string_view start(reinterpret_cast<const char*>(file_start.data()),
                                  std::min<std::size_t>(file_start.size(), 32));
     for (const Signature& signature : signatures) {
@@ -47,7 +47,8 @@ std::string describe_foreign_file(std::span<const std::byte> file_start, std::ui
     if (std::ranges::all_of(start, [](char c) { return c == 0; })) {
         return "it starts with zeros, as an unfinished download does; get a complete copy";
     }
-    return "it starts with '" + printable(start.substr(0, 4)) + "' instead of 'GGUF'";
+    return "it starts with '" + printable(start.substr(0, 4)) +
+           "' instead of 'GGUF'; convert the model with convert_hf_to_gguf.py";
 }
 
 std::string describe_unknown_type(std::uint32_t number) {
@@ -58,12 +59,11 @@ std::string describe_unknown_type(std::uint32_t number) {
         return "unsupported tensor type " + std::to_string(number) +
                ", which was removed from the format; convert the original model again";
     }
-    std::string text = "unknown tensor type " + std::to_string(number);
     // ik_llama.cpp numbers its own types from 97 on.
-    if (number >= 97 && number < 512) {
-        text += ", probably one of a fork of llama.cpp; quantize from the original model";
-    }
-    return text;
+    const bool of_fork = number >= 97 && number < 512;
+    return "unknown tensor type " + std::to_string(number) +
+           (of_fork ? ", probably one of a fork of llama.cpp; quantize from the original model"
+                    : "; the file is damaged, or newer than this program");
 }
 
 }  // namespace quantize::gguf

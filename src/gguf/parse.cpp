@@ -17,17 +17,12 @@
 namespace quantize::gguf {
 namespace {
 
+constexpr const char* truncated = "the file is truncated or damaged, get a complete copy";
+
 /// Thrown by the reader, caught by parse(): the header goes on at least up to `end`.
 struct NeedsMore {
     std::uint64_t end;
 };
-
-std::string key_item(std::string_view key) {
-    return "key '" + printable(key) + "'";
-}
-std::string tensor_item(std::string_view name) {
-    return "tensor '" + printable(name) + "'";
-}
 
 /// Takes the header's pieces one after the other, each checked against the end of the file.
 class HeaderReader {
@@ -39,19 +34,23 @@ class HeaderReader {
     std::uint64_t left_in_file() const { return file_size_ - at_; }
     std::uint64_t file_size() const { return file_size_; }
 
-    [[noreturn]] void fail(const std::string& message) const {
-        throw Error(message + " (at byte " + std::to_string(at_) + ")");
+    /// Most faults of a header have one remedy; an empty one is for a message that has its own.
+    [[noreturn]] void fail(const std::string& message,
+                           const std::string& remedy = "the file is damaged, get it anew") const {
+        throw Error(message + " (at byte " + std::to_string(at_) + ")" +
+                    (remedy.empty() ? "" : "; " + remedy));
     }
 
     std::span<const std::byte> take(std::uint64_t count) {
         if (count > left_in_file()) {
             fail("the file is truncated: its header runs beyond the end of the file, " +
-                 std::to_string(file_size_) + " bytes; get a complete copy");
+                     std::to_string(file_size_) + " bytes",
+                 "get a complete copy");
         }
         const std::uint64_t end = at_ + count;
         if (end > max_header_bytes) {
             fail("the header is too large: more than " + std::to_string(max_header_bytes >> 20) +
-                 " MiB of metadata; the file is probably damaged");
+                 " MiB of metadata");
         }
         if (end > bytes_.size()) throw NeedsMore{end};
         const auto taken =
@@ -69,8 +68,8 @@ class HeaderReader {
         const auto length = number<std::uint64_t>();
         if (length > left_in_file()) {
             fail("invalid string: its length is stated as " + std::to_string(length) +
-                 " bytes, but the file has only " + std::to_string(left_in_file()) +
-                 " left; the file is truncated or damaged");
+                     " bytes, but the file has only " + std::to_string(left_in_file()) + " left",
+                 truncated);
         }
         const auto text = take(length);
         return {reinterpret_cast<const char*>(text.data()), text.size()};
@@ -143,8 +142,8 @@ class ValueWalker {
             element == ValueType::string ? sizeof(std::uint64_t) : array_header_bytes);
         if (count > reader_.left_in_file() / least_bytes) {
             reader_.fail("invalid array: " + std::to_string(count) +
-                         " elements are stated, more than fit before the end of the file; it is "
-                         "truncated or damaged");
+                             " elements are stated, more than fit before the end of the file",
+                         truncated);
         }
         if (fixed_size(element)) {
             walk_numbers(element, count);
@@ -195,7 +194,7 @@ std::uint32_t read_version(HeaderReader& reader) {
             "gguf_convert_endian.py");
     }
     throw Error("unsupported GGUF version " + std::to_string(version) +
-                "; versions 2 and 3 are known");
+                "; versions 2 and 3 are known, convert the original model again");
 }
 
 std::uint64_t read_count(HeaderReader& reader, const char* what, std::uint64_t limit,
@@ -261,7 +260,7 @@ void read_shape(HeaderReader& reader, TensorInfo& tensor) {
 void read_type(HeaderReader& reader, TensorInfo& tensor) {
     const auto number = reader.number<std::uint32_t>();
     const TypeInfo* info = find_type(number);
-    if (info == nullptr) reader.fail(describe_unknown_type(number));
+    if (info == nullptr) reader.fail(describe_unknown_type(number), "");
     tensor.type = info->type;
     if (tensor.shape[0] % info->block_elems != 0) {
         reader.fail("invalid shape: rows of " + std::to_string(tensor.shape[0]) +
@@ -308,7 +307,9 @@ void check_data(const Document& document, std::uint64_t file_size) {
     for (const TensorInfo& tensor : document.tensors) {
         const auto start = checked_add(document.data_offset, tensor.offset);
         const auto end = start ? checked_add(*start, tensor.bytes()) : std::nullopt;
-        if (!end) throw Error("invalid offset: it wraps around").at(tensor_item(tensor.name));
+        if (!end)
+            throw Error("invalid offset: it wraps around; the file is damaged, get it anew")
+                .at(tensor_item(tensor.name));
         if (*end > file_size) {
             throw Error("the file is truncated: data up to byte " + std::to_string(*end) +
                         " is stated, but the file ends at " + std::to_string(file_size) +
@@ -321,7 +322,8 @@ void check_data(const Document& document, std::uint64_t file_size) {
     for (std::size_t i = 1; i < by_offset.size(); ++i) {
         const TensorInfo& before = *by_offset[i - 1];
         if (before.offset + before.bytes() > by_offset[i]->offset) {
-            throw Error("invalid offset: its data overlaps that of " + tensor_item(before.name))
+            throw Error("invalid offset: its data overlaps that of " + tensor_item(before.name) +
+                        "; the file is damaged, get it anew")
                 .at(tensor_item(by_offset[i]->name));
         }
     }

@@ -39,15 +39,19 @@ bool take_suffix(std::string_view& text, std::string_view suffix) {
 }
 
 std::uint64_t required_number(const Document& document, std::string_view key) {
-    const std::string item = "key '" + std::string(key) + "'";
+    const std::string item = key_item(key);
     const Value* value = document.find(key);
     if (value == nullptr) {
-        throw Error("missing, although split.count says that the model is in several files")
+        throw Error(
+            "missing, although split.count says that the model is in several files; get the "
+            "files again")
             .at(item);
     }
     const auto number = value->as_unsigned();
     if (!number) {
-        throw Error("invalid: " + value->to_text() + " where a count is expected").at(item);
+        throw Error("invalid: " + value->to_text() +
+                    " where a count is expected; get the files again")
+            .at(item);
     }
     return *number;
 }
@@ -75,14 +79,14 @@ std::optional<ShardPosition> shard_position(const Document& document) {
     if (count <= 1) return std::nullopt;
     if (count > max_shards) {
         throw Error("invalid: " + std::to_string(count) + " files are more than the limit of " +
-                    std::to_string(max_shards))
-            .at("key 'split.count'");
+                    std::to_string(max_shards) + "; get the files again")
+            .at(key_item(count_key));
     }
     const std::uint64_t index = required_number(document, number_key);
     if (index >= count) {
         throw Error("invalid: file number " + std::to_string(index) + " (from 0) of " +
-                    std::to_string(count) + " cannot be")
-            .at("key 'split.no'");
+                    std::to_string(count) + " cannot be; get the files again")
+            .at(key_item(number_key));
     }
     ShardPosition position{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(count),
                            std::nullopt};

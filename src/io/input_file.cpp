@@ -39,12 +39,12 @@ InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
     };
     // Without O_NONBLOCK, opening a pipe that nobody writes to would wait forever.
     fd_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd_) fail("cannot open: " + system_message(errno));
+    if (!fd_) fail("cannot open: " + system_message(errno) + "; check the path");
     struct stat status {};
     if (system_calls().fstat(fd_.get(), &status) != 0) {
         fail("cannot read its size: " + system_message(errno));
     }
-    if (S_ISDIR(status.st_mode)) fail("is a directory, not a file");
+    if (S_ISDIR(status.st_mode)) fail("is a directory, not a file; name a file in it");
     if (!S_ISREG(status.st_mode)) fail("not a regular file; copy it to a disk first");
     size_ = static_cast<std::uint64_t>(status.st_size);
     identity_ = {status.st_dev, status.st_ino};
@@ -65,7 +65,8 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const 
         if (got == 0) {
             throw Error("unexpected end of file at byte " + std::to_string(offset) + " (it had " +
                         std::to_string(size_) +
-                        " bytes when it was opened): it was shortened while being read")
+                        " bytes when it was opened): it was shortened while being read; try again "
+                        "once nothing writes to it")
                 .in_file(path_.string());
         }
         bytes = bytes.subspan(static_cast<std::size_t>(got));

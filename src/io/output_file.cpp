@@ -40,14 +40,15 @@ void check_folder(const fs::path& folder) {
     struct stat status {};
     if (::stat(folder.c_str(), &status) != 0) {
         throw Error("cannot write: its folder " + printable(folder.string()) + ": " +
-                    system_message(errno));
+                    system_message(errno) + "; create it or choose another");
     }
     if (!S_ISDIR(status.st_mode)) {
-        throw Error("cannot write: " + printable(folder.string()) + " is not a folder");
+        throw Error("cannot write: " + printable(folder.string()) +
+                    " is not a folder; choose another path");
     }
     if (::access(folder.c_str(), W_OK | X_OK) != 0) {
         throw Error("cannot write: its folder " + printable(folder.string()) + ": " +
-                    system_message(errno));
+                    system_message(errno) + "; choose another or change its permissions");
     }
 }
 
@@ -57,15 +58,21 @@ void check_existing(const fs::path& target, bool overwrite) {
         if (errno == ENOENT) return;
         throw Error("cannot write: " + system_message(errno));
     }
-    if (S_ISDIR(status.st_mode)) throw Error("cannot write: is a directory, not a file");
+    if (S_ISDIR(status.st_mode))
+        throw Error("cannot write: is a directory, not a file; add a name");
     if (!S_ISREG(status.st_mode)) {
         throw Error(
             "cannot write: not a regular file; name one, or use --dry-run to see what would be "
             "written");
     }
-    if (!overwrite) throw Error("cannot write: the file exists and is not to be overwritten");
+    if (!overwrite) {
+        throw Error(
+            "cannot write: the file exists and is not to be overwritten; remove it or choose "
+            "another name");
+    }
     if (::access(target.c_str(), W_OK) != 0) {
-        throw Error("cannot write: the file exists and is read-only");
+        throw Error(
+            "cannot write: the file exists and is read-only; remove it or choose another name");
     }
 }
 
@@ -83,8 +90,10 @@ fs::path folder_of(const fs::path& path) {
 
 fs::path check_output_path(const fs::path& path, bool overwrite) {
     return with_file_context(path.string(), [&] {
-        if (path.empty()) throw Error("cannot write: the name of the output is empty");
-        if (!path.has_filename()) throw Error("cannot write: is a directory, not a file");
+        if (path.empty()) throw Error("cannot write: the name of the output is empty; give one");
+        if (!path.has_filename()) {
+            throw Error("cannot write: is a directory, not a file; add a name");
+        }
         std::error_code error;
         fs::path target = fs::absolute(follow_links(path), error);
         if (error) throw Error("cannot write: the current folder: " + error.message());

@@ -40,7 +40,6 @@ class OutputFile {
     OutputFile(OutputFile&&) = delete;
 
     const std::filesystem::path& path() const { return path_; }
-    const std::filesystem::path& temporary_path() const { return temporary_; }
 
     /// Writes all of `bytes` at `offset`. Any thread may call it, also for parts that touch.
     void write_at(std::uint64_t offset, std::span<const std::byte> bytes) const;

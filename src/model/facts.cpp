@@ -27,12 +27,13 @@ class Metadata {
             throw Error(
                 "is missing, so this is no model that recipes apply to; name it with "
                 "--override-kv general.architecture=str:NAME")
-                .at(in_quotes(key));
+                .at(key_item(key));
         }
         if (!value->as_string()) {
-            throw Error("holds " + std::string(gguf::value_type_name(value->type())) +
-                        " where a string belongs")
-                .at(in_quotes(key));
+            throw Error(
+                "holds " + std::string(gguf::value_type_name(value->type())) +
+                " where a string belongs; name it with --override-kv general.architecture=str:NAME")
+                .at(key_item(key));
         }
         return std::string(*value->as_string());
     }
@@ -57,8 +58,8 @@ class Metadata {
         if (value->type() != gguf::ValueType::array) return number(key);
         if (value->element_count() != layers) {
             throw Error("has " + std::to_string(value->element_count()) + " numbers for " +
-                        std::to_string(layers) + " layers")
-                .at(in_quotes(key));
+                        std::to_string(layers) + " layers; convert the original model again")
+                .at(key_item(key));
         }
         std::optional<std::uint64_t> first;
         value->for_each_element([&](const gguf::Value& element) { first = element.as_unsigned(); },
@@ -83,8 +84,6 @@ class Metadata {
         return value != nullptr && value->as_unsigned();
     }
 
-    static std::string in_quotes(const std::string& key) { return "key '" + printable(key) + "'"; }
-
  private:
     const gguf::Value* overridden(const std::string& key) const {
         const auto found =
@@ -97,7 +96,7 @@ class Metadata {
                      std::string(gguf::value_type_name(value.type())) +
                      ") where a whole number belongs; set it with --override-kv " + printable(key) +
                      "=int:N")
-            .at(in_quotes(key));
+            .at(key_item(key));
     }
 
     const gguf::Document& document_;
@@ -123,12 +122,12 @@ std::uint64_t read_layers(const Metadata& metadata, const std::string& key,
         throw Error("is missing, but tensors of " + std::to_string(seen) +
                     " layers are there; set it with --override-kv " + printable(key) +
                     "=int:" + std::to_string(seen))
-            .at(Metadata::in_quotes(key));
+            .at(key_item(key));
     }
     if (*stated == 0 || (*stated > credible_count && *stated > seen)) {
         throw Error("says " + std::to_string(*stated) + " layers, which cannot be; set it with " +
                     "--override-kv " + printable(key) + "=int:N")
-            .at(Metadata::in_quotes(key));
+            .at(key_item(key));
     }
     return *stated;
 }
@@ -138,9 +137,14 @@ std::uint64_t read_experts(const Metadata& metadata, const std::string& architec
     const std::string used_key = architecture + ".expert_used_count";
     const std::uint64_t experts = metadata.number(key).value_or(0);
     const std::optional<std::uint64_t> used = metadata.number(used_key);
+    // Dense models of these families state one expert and whatever number in use.
+    const bool may_state_one = architecture == "hunyuan-dense" || architecture == "hunyuan_vl";
+    if (may_state_one && experts <= 1) return 0;
     if (experts > credible_count) {
-        throw Error("says " + std::to_string(experts) + " experts, which cannot be")
-            .at(Metadata::in_quotes(key));
+        throw Error("says " + std::to_string(experts) +
+                    " experts, which cannot be; set it with --override-kv " + printable(key) +
+                    "=int:N")
+            .at(key_item(key));
     }
     // A file may leave the second number out, but who sets the first by hand must set both, or
     // the output could not be loaded.
@@ -150,15 +154,16 @@ std::uint64_t read_experts(const Metadata& metadata, const std::string& architec
         throw Error(std::to_string(used.value_or(0)) + " experts in use of " +
                     std::to_string(experts) + " cannot be; set both counts with --override-kv " +
                     printable(key) + "=int:N and " + printable(used_key) + "=int:N")
-            .at(Metadata::in_quotes(used_key));
+            .at(key_item(used_key));
     }
     return experts;
 }
 
 std::uint32_t as_count(const std::string& key, std::uint64_t value) {
     if (value > UINT32_MAX) {
-        throw Error("says " + std::to_string(value) + ", which cannot be")
-            .at(Metadata::in_quotes(key));
+        throw Error("says " + std::to_string(value) +
+                    ", which cannot be; convert the original model again")
+            .at(key_item(key));
     }
     return static_cast<std::uint32_t>(value);
 }
@@ -172,13 +177,15 @@ ModelFacts read_model_facts(const gguf::Document& document,
     ModelFacts facts;
     facts.architecture = metadata.architecture();
     facts.tied_output = std::ranges::find(tensor_names, "output.weight") == tensor_names.end();
-    // A projector of images keeps its numbers elsewhere, and its rules use none.
-    if (facts.architecture == "clip") return facts;
+    // A projector of images or sound keeps its numbers elsewhere, and its rules use none.
+    facts.foreign = facts.architecture == "clip";
+    if (facts.foreign) return facts;
 
     const std::string prefix = facts.architecture + ".";
     std::uint64_t layers = read_layers(metadata, prefix + "block_count", tensor_names);
     for (const char* name : {"context_length", "embedding_length", "feed_forward_length"})
         metadata.check_counts(prefix + name);
+    facts.foreign = layers == 0;
     facts.experts = static_cast<std::uint32_t>(read_experts(metadata, facts.architecture));
 
     const std::string heads_key = prefix + "attention.head_count";
@@ -193,8 +200,10 @@ ModelFacts read_model_facts(const gguf::Document& document,
         const std::string key = prefix + "num_loops";
         const std::uint64_t loops = metadata.number(key).value_or(1);
         if (loops == 0 || loops > credible_count) {
-            throw Error("says " + std::to_string(loops) + " loops, which cannot be")
-                .at(Metadata::in_quotes(key));
+            throw Error("says " + std::to_string(loops) +
+                        " loops, which cannot be; set it with --override-kv " + printable(key) +
+                        "=int:N")
+                .at(key_item(key));
         }
         layers *= loops;
     }

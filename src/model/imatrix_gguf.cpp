@@ -35,18 +35,23 @@ std::map<std::string, Pair> pair_up(const gguf::Document& document) {
     return pairs;
 }
 
+constexpr const char* remake = "; make the matrix anew with llama-imatrix";
+
 void check_pair(const Pair& pair) {
-    if (pair.sums == nullptr) throw Error("has counts but no sums (.in_sum2)");
-    if (pair.counts == nullptr) throw Error("has sums but no counts (.counts)");
+    if (pair.sums == nullptr)
+        throw Error("has counts but no sums (.in_sum2)" + std::string(remake));
+    if (pair.counts == nullptr)
+        throw Error("has sums but no counts (.counts)" + std::string(remake));
     for (const gguf::TensorInfo* tensor : {pair.sums, pair.counts}) {
         if (tensor->type == TensorType::F32) continue;
-        throw Error("holds " + std::string(type_name(tensor->type)) + " where F32 belongs");
+        throw Error("holds " + std::string(type_name(tensor->type)) + " where F32 belongs" +
+                    remake);
     }
     const std::uint64_t sums = pair.sums->elems();
     const std::uint64_t counts = pair.counts->elems();
     if (counts == 0 || sums == 0 || counts > max_counts || sums % counts != 0) {
         throw Error("has " + std::to_string(counts) + " counts for " + std::to_string(sums) +
-                    " sums");
+                    " sums" + remake);
     }
 }
 
@@ -56,7 +61,7 @@ std::vector<float> read_counts(const io::InputFile& file, std::uint64_t offset,
     file.read_at(offset, std::as_writable_bytes(std::span(counts)));
     for (float& count : counts) {
         if (!(count >= 0) || !std::isfinite(count)) {
-            throw Error("has a count that is negative or not a number");
+            throw Error("has a count that is negative or not a number" + std::string(remake));
         }
         // Counts are whole numbers; the reference rounds to be sure.
         count = std::round(count);
@@ -67,7 +72,7 @@ std::vector<float> read_counts(const io::InputFile& file, std::uint64_t offset,
 std::vector<std::string> read_datasets(const gguf::Value& value) {
     if (!value.element_type()) {
         throw Error("holds " + std::string(gguf::value_type_name(value.type())) +
-                    " where an array belongs")
+                    " where an array belongs" + remake)
             .at("key 'imatrix.datasets'");
     }
     std::vector<std::string> names;
@@ -85,7 +90,7 @@ std::uint32_t read_chunk_count(const gguf::Value& value) {
     const auto count = value.as_unsigned();
     if (!count) {
         throw Error("holds " + std::string(gguf::value_type_name(value.type())) +
-                    " where a whole number belongs")
+                    " where a whole number belongs" + remake)
             .at("key 'imatrix.chunk_count'");
     }
     // The reference counts in a signed number and records none that is not positive.

@@ -24,13 +24,14 @@ Error not_an_imatrix(const io::InputFile& file) {
     const std::string_view start(reinterpret_cast<const char*>(buffer.data()), length);
     std::string likeness = "it starts with '" + printable(start.substr(0, 16)) + "'";
     if (start.starts_with("version https://git-lfs")) {
-        likeness = "it is a git-lfs pointer; run 'git lfs pull' in its repository";
+        likeness = "it is a git-lfs pointer (run 'git lfs pull' in its repository)";
     } else if (start.starts_with('<')) {
-        likeness = "it is a web page; the download did not fetch the file";
+        likeness = "it is a web page, so the download did not fetch the file";
     } else if (start.empty()) {
         likeness = "the file is empty";
     }
-    return Error("not an importance matrix, neither GGUF nor the older .dat form: " + likeness);
+    return Error("not an importance matrix, neither GGUF nor the older .dat form: " + likeness +
+                 "; give the file that llama-imatrix wrote");
 }
 
 std::string up_to_nul(std::string text) {
@@ -59,13 +60,15 @@ void LegacyImatrixReader::read_all() {
 
 void LegacyImatrixReader::read_entry(std::int32_t number) {
     const std::string ordinal = "entry " + std::to_string(number);
-    const auto cut_short = [&] { return Error("the file is cut short").at(ordinal); };
+    const auto cut_short = [&] {
+        return Error("the file is cut short; get a complete copy").at(ordinal);
+    };
     if (remaining() < min_entry_bytes) throw cut_short();
     const std::int32_t name_length = take_number();
     if (name_length <= 0 || name_length > max_name_bytes) {
         if (number == 1) throw not_an_imatrix(file_);
         throw Error("has a name of " + std::to_string(name_length) +
-                    " bytes, which cannot be; the file is damaged")
+                    " bytes, which cannot be; the file is damaged, get it anew")
             .at(ordinal);
     }
     if (remaining() < static_cast<std::uint64_t>(name_length) + 8) throw cut_short();
@@ -76,7 +79,7 @@ void LegacyImatrixReader::read_entry(std::int32_t number) {
     if (calls < 0 || values <= 0 || bytes > remaining()) {
         throw Error("says " + std::to_string(values) + " values of " + std::to_string(calls) +
                     " calls, but " + std::to_string(remaining()) +
-                    " bytes are left; the file is cut short or damaged")
+                    " bytes are left; the file is cut short or damaged, get a complete copy")
             .at(quoted_entry(name));
     }
     ImportanceMatrix::Entry entry;

@@ -45,7 +45,9 @@ void check_position(const gguf::Document& header, std::uint32_t index,
     const auto position = gguf::shard_position(header);
     const gguf::ShardPosition expected = *gguf::shard_position(first);
     if (!position) {
-        throw Error("not a part of a split model, as its name says: key 'split.count' is missing");
+        throw Error(
+            "not a part of a split model, as its name says: key 'split.count' is missing; get the "
+            "files again");
     }
     const std::uint32_t count = expected.count;
     if (position->index != index || position->count != count) {
@@ -133,8 +135,8 @@ void TensorSource::add_tensors(std::size_t shard) {
     for (const gguf::TensorInfo& info : header.tensors) {
         if (const SourceTensor* other = find(info.name)) {
             throw Error("duplicate: " + printable(files_[other->shard].path().filename().string()) +
-                        " has a tensor of this name too")
-                .at("tensor '" + printable(info.name) + "'");
+                        " has a tensor of this name too; get the files again")
+                .at(tensor_item(info.name));
         }
         const auto sum = checked_add(data_bytes_, info.bytes());
         if (!sum) throw Error("the tensors' sizes add up to more than 64 bits");
@@ -161,7 +163,7 @@ void TensorSource::read(const SourceTensor& tensor, std::uint64_t byte_offset,
     const auto end = checked_add(byte_offset, bytes.size());
     if (!end || *end > tensor.info.bytes()) {
         throw Error("a read beyond the end of the tensor was asked for")
-            .at("tensor '" + printable(tensor.info.name) + "'");
+            .at(tensor_item(tensor.info.name));
     }
     files_[tensor.shard].read_at(tensor.file_offset + byte_offset, bytes);
 }

@@ -11,10 +11,6 @@
 namespace quantize::model {
 namespace {
 
-std::string tensor_item(const gguf::TensorInfo& tensor) {
-    return "tensor '" + printable(tensor.name) + "'";
-}
-
 /// Where the last tensor entry of the header ends.
 std::uint64_t header_end(const gguf::Document& header) {
     std::uint64_t bytes = 4 + 4 + 8 + 8;
@@ -35,7 +31,7 @@ void check_offsets(const gguf::Document& header) {
             throw Error("unexpected offset " + std::to_string(tensor.offset) +
                         ": llama.cpp refuses files whose tensors do not follow each other (" +
                         std::to_string(expected) + " is due)")
-                .at(tensor_item(tensor));
+                .at(tensor_item(tensor.name));
         }
         // No overflow: the parser has held both against the size of the file.
         expected = *checked_round_up(expected + tensor.bytes(), header.alignment);
@@ -67,7 +63,7 @@ void check_padding(const io::InputFile& file, const gguf::Document& header) {
         try {
             check_zero(file, end, *checked_round_up(end, header.alignment));
         } catch (const Error& error) {
-            throw error.at("after " + tensor_item(tensor));
+            throw error.at("after " + tensor_item(tensor.name));
         }
     }
 }

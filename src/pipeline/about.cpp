@@ -1,9 +1,13 @@
 // Small public functions: the version, targets, headers, signals.
 #include "version.h"
 
+#include "gguf/split.h"
+#include "io/input_file.h"
 #include "io/interrupt.h"
 #include "kernels/dispatch.h"
+#include "model/header.h"
 #include "model/source.h"
+#include "quantize/error.h"
 #include "quantize/quantize.h"
 
 namespace quantize {
@@ -25,6 +29,13 @@ void pin_target(const std::string& name) {
 }
 
 std::vector<FileHeader> read_headers(const std::filesystem::path& file) {
+    const io::InputFile single(file);
+    gguf::Document header = model::read_header(single);
+    const auto position =
+        with_file_context(file.string(), [&] { return gguf::shard_position(header); });
+    if (!position || position->index != 0) {
+        return {{single.path(), single.size(), std::move(header)}};
+    }
     const model::TensorSource source(file);
     std::vector<FileHeader> headers;
     for (std::size_t i = 0; i < source.files().size(); ++i) {

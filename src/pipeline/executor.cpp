@@ -96,7 +96,7 @@ class Executor {
         std::vector<std::string> result;
         for (const auto& [tensor, elem] : lost_) {
             const TensorPlan& plan = plan_.tensors[tensor];
-            result.push_back("tensor '" + printable(plan.name) + "': the value at " +
+            result.push_back(tensor_item(plan.name) + ": the value at " +
                              place_of(plan.source->info, elem) + " is too large for " +
                              std::string(type_name(plan.to)) +
                              " and was written as nearly zero, as llama-quantize does; choose "
@@ -133,7 +133,7 @@ class Executor {
                 convert({&info, tensor.to, nullptr}, chunk, input, {}, scratch);
             }
         } catch (const Error& error) {
-            throw error.at("tensor '" + printable(info.name) + "'")
+            throw error.at(tensor_item(info.name))
                 .in_file(source_.files()[tensor.source->shard].path().string());
         }
         files_[tensor.output]->write_at(tensor.file_offset + bytes_of(tensor.to, chunk.begin),
@@ -178,7 +178,7 @@ class Executor {
         files_[tensor.output]->read_at(tensor.file_offset + bytes_of(tensor.to, chunk.begin),
                                        bytes);
         if (fingerprint(bytes) != fingerprints_[number]) {
-            throw_read_back(tensor.output, "tensor '" + printable(tensor.name) + "'");
+            throw_read_back(tensor.output, tensor_item(tensor.name));
         }
     }
 

@@ -63,7 +63,7 @@ void check_file_type(const gguf::Document& document) {
     if (stated == nullptr || stated->as_unsigned()) return;
     throw Error("is " + stated->to_text() + ", not a number; set it with --override-kv " +
                 file_type_key + "=int:1")
-        .at("key '" + std::string(file_type_key) + "'");
+        .at(key_item(file_type_key));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "quantize/error.h"
 #include "recipe/name_pattern.h"
+#include "recipe/names.h"
 
 namespace quantize {
 namespace {
@@ -38,6 +39,11 @@ std::string nearest(const std::vector<std::string>& names) {
     for (const std::string& name : names)
         list += (list.empty() ? "" : ", ") + name;
     return list.empty() ? list : "; nearest: " + list;
+}
+
+std::string unknown_type(std::string_view text) {
+    return "unknown tensor type " + quoted(text) + nearest(nearest_type_names(text)) +
+           " (`quantize types` lists all)";
 }
 
 template <class Number>
@@ -71,9 +77,13 @@ gguf::Value real_value(std::string_view digits, std::string_view whole) {
 
 }  // namespace
 
+std::string nearest_hint(std::string_view typed, const std::vector<std::string_view>& known) {
+    return nearest(recipe::nearest_names(typed, known));
+}
+
 TensorType parse_type_option(std::string_view text) {
     const std::optional<TensorType> type = parse_tensor_type(text);
-    if (!type) refuse("unknown tensor type " + quoted(text) + nearest(nearest_type_names(text)));
+    if (!type) refuse(unknown_type(text));
     return *type;
 }
 
@@ -93,7 +103,10 @@ TypeOverride parse_type_override(std::string_view text) {
     }
     TypeOverride result;
     result.pattern = lower(text.substr(0, equals));
-    result.type = parse_type_option(text.substr(equals + 1));
+    const std::optional<TensorType> type = parse_tensor_type(text.substr(equals + 1));
+    if (!type)
+        refuse("--tensor-type " + quoted(text) + ": " + unknown_type(text.substr(equals + 1)));
+    result.type = *type;
     // Compiled again where it is used: here only to refuse early.
     static_cast<void>(NamePattern(result.pattern));
     return result;
@@ -107,16 +120,19 @@ std::vector<TypeOverride> read_type_override_file(const std::filesystem::path& f
     constexpr std::size_t max_rules = 8192;
     std::error_code error;
     if (!std::filesystem::is_regular_file(file, error)) {
-        throw Error("cannot be read as a list of tensor types: no such file", ErrorKind::usage)
+        throw Error("cannot be read as a list of tensor types: no such file; check the path",
+                    ErrorKind::usage)
             .in_file(file.string());
     }
     if (std::filesystem::file_size(file, error) > max_file_bytes) {
-        throw Error("too large for a list of tensor types (16 MiB at most)", ErrorKind::usage)
+        throw Error("too large for a list of tensor types (16 MiB at most); is it the right file?",
+                    ErrorKind::usage)
             .in_file(file.string());
     }
     std::ifstream stream(file);
     if (!stream) {
-        throw Error("cannot be opened as a list of tensor types", ErrorKind::usage)
+        throw Error("cannot be opened as a list of tensor types; check its permissions",
+                    ErrorKind::usage)
             .in_file(file.string());
     }
     return with_file_context(file.string(), [&] {

@@ -15,10 +15,6 @@
 namespace quantize::pipeline {
 namespace {
 
-std::string in_quotes(const std::string& name) {
-    return "tensor '" + printable(name) + "'";
-}
-
 /// Trailing dimensions of one are not written, as the reference does it.
 unsigned written_dims(const gguf::TensorInfo& info) {
     unsigned dims = gguf::max_dims;
@@ -105,7 +101,7 @@ class Planner {
                 choose_weights(choice, tensor, report);
             }
         } catch (const Error& error) {
-            throw error.at(in_quotes(info.name))
+            throw error.at(tensor_item(info.name))
                 .in_file(source_.files()[tensor.source->shard].path().string());
         }
         plan_.report.tensors.push_back(std::move(report));
@@ -159,7 +155,7 @@ class Planner {
         }
         if (choice.overridden && !required) {
             // Who names a type for a tensor gets it where it can be had.
-            plan_.report.warnings.push_back(in_quotes(tensor.name) + ": " +
+            plan_.report.warnings.push_back(tensor_item(tensor.name) + ": " +
                                             std::string(type_name(tensor.to)) +
                                             " without importance weights loses much quality");
             return;

@@ -56,7 +56,7 @@ class Verifier {
             }
             if (partner->info.shape != info.shape) {
                 throw Error("has another shape than in the source")
-                    .at("tensor '" + printable(info.name) + "'")
+                    .at(tensor_item(info.name))
                     .in_file(path_of(model_, model_.tensors()[i]));
             }
             partners[i] = partner;
@@ -106,7 +106,7 @@ class Verifier {
             decode_checked(info, chunk.begin, bytes, values);
             return values;
         } catch (const Error& error) {
-            throw error.at("tensor '" + printable(info.name) + "'").in_file(path_of(model, tensor));
+            throw error.at(tensor_item(info.name)).in_file(path_of(model, tensor));
         }
     }
 

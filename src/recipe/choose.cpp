@@ -25,10 +25,6 @@ bool fits(const TensorFacts& tensor, TensorType type) {
     return tensor.shape[0] % type_info(type).block_elems == 0;
 }
 
-std::string quoted_tensor(const TensorFacts& tensor) {
-    return "tensor '" + printable(tensor.name) + "'";
-}
-
 struct CompiledOverride {
     NamePattern pattern;
     const TypeOverride* source;
@@ -103,6 +99,7 @@ class Chooser {
         }
         if (is_class(tensor.type, TypeClass::verbatim))
             return "only numbers that are weights change";
+        if (model_.foreign && tensor.shape[3] > 1) return "four dimensions are kept";
         return recipe::reason_to_keep(tensor.name, tensor.shape);
     }
 
@@ -142,7 +139,7 @@ class Chooser {
         try {
             return wanted_type.pattern.is_found_in(tensor.name);
         } catch (const Error& error) {
-            throw error.at(quoted_tensor(tensor));
+            throw error.at(tensor_item(tensor.name));
         }
     }
 
@@ -221,6 +218,10 @@ class Chooser {
             choice.type = fits(tensor, fallback.to) ? fallback.to : TensorType::F16;
             return;
         }
+        if (model_.foreign) {
+            choice.fallback_from = std::exchange(choice.type, TensorType::F16);
+            return;
+        }
         throw misfit(tensor, choice.type, "--tensor-type '" + printable(tensor.name) + "=F16'");
     }
 
@@ -232,7 +233,7 @@ class Chooser {
                      ", which " + std::string(info.name) +
                      " needs, and no other type stands in for it; name one that fits, such as " +
                      remedy)
-            .at(quoted_tensor(tensor));
+            .at(tensor_item(tensor.name));
     }
 
     static void check_writable(const TensorFacts& tensor, const TypeChoice& choice) {
@@ -240,7 +241,7 @@ class Chooser {
         throw Error("weights cannot be converted to " + std::string(type_name(choice.type)) +
                         "; choose a type of weights, such as Q8_0 or F16",
                     ErrorKind::usage)
-            .at(quoted_tensor(tensor));
+            .at(tensor_item(tensor.name));
     }
 
     bool needs_weights(const TensorFacts& tensor, TensorType type) const {

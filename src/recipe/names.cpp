@@ -61,6 +61,11 @@ std::vector<std::string> nearest_names(std::string_view name,
     }
     std::stable_sort(ranked.begin(), ranked.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
+    // What is much farther than the nearest is no second guess but noise.
+    if (!ranked.empty()) {
+        const std::size_t farthest = 2 * ranked.front().first + left_out;
+        std::erase_if(ranked, [&](const auto& entry) { return entry.first > farthest; });
+    }
     if (ranked.size() > limit) ranked.resize(limit);
     std::vector<std::string> names;
     names.reserve(ranked.size());

@@ -29,6 +29,8 @@ TEST_CASE_METHOD(Fixture, "Wrong usage is one line and status 2") {
         Words{"--tensor-type", "attn_v", "@in.gguf", "@out.gguf", "Q4_0"},
         Words{"--tensor-type", "attn_(v=q8_0", "@in.gguf", "@out.gguf", "Q4_0"},
         Words{"--tensor-type", "attn_v=q9", "@in.gguf", "@out.gguf", "Q4_0"},
+        Words{"--output-tensor-type", "", "@in.gguf", "@out.gguf", "Q4_0"},
+        Words{"--progress", "maybe", "@in.gguf", "@out.gguf", "Q4_0"},
         Words{"--tensor-type-file", "@nosuch", "@in.gguf", "@out.gguf", "Q4_0"},
         Words{"--prune-layers", "1,x", "@in.gguf", "@out.gguf", "Q4_0"},
         Words{"--prune-layers", "-1", "@in.gguf", "@out.gguf", "Q4_0"},
@@ -52,6 +54,10 @@ TEST_CASE_METHOD(Fixture, "Unknown names are answered with the nearest ones") {
     CHECK_THAT(run({"@in.gguf", "@out.gguf", "Q5_KM"}).err, ContainsSubstring("Q5_K_M"));
     CHECK_THAT(run({"--output-tensor-type", "q8", "@in.gguf", "@out.gguf", "Q4_0"}).err,
                ContainsSubstring("Q8_0"));
+    CHECK_THAT(run({"--dry-rn", "@in.gguf", "Q4_0"}).err,
+               ContainsSubstring("'--dry-rn'; nearest: --dry-run;"));
+    CHECK_THAT(run({"inspect", "--jsn", "@in.gguf"}).err, ContainsSubstring("--json"));
+    CHECK_THAT(run({"@in.gguf", "Q4_KM"}).err, ContainsSubstring("nearest: Q4_K_M"));
 }
 
 TEST_CASE_METHOD(Fixture, "Options may also stand after the arguments") {

@@ -84,6 +84,11 @@ TEST_CASE("facts that metadata leaves out") {
     other.metadata = {{"general.architecture", Value::of("flux")}};
     const std::vector<std::string> names{"double_blocks.0.img_attn.qkv.weight"};
     CHECK(read_model_facts(other, names).layers == 0);
+    CHECK(read_model_facts(other, names).foreign);
+    CHECK_FALSE(read_model_facts(llama(), two_layers).foreign);
+    gguf::Document projector;
+    projector.metadata = {{"general.architecture", Value::of("clip")}};
+    CHECK(read_model_facts(projector, names).foreign);
     check_refused(other, "flux.block_count=int:2");
     check_refused(llama_without("llama.block_count"), "llama.block_count=int:2");
     check_refused(llama_without("general.architecture"), "general.architecture");
@@ -126,6 +131,13 @@ TEST_CASE("counts of experts must agree") {
     check_refused(with_experts(8, 0), "llama.expert_used_count");
     check_refused(with_experts(0, 2), "llama.expert_used_count");
     check_refused(with_experts(UINT32_MAX, 2), "llama.expert_count");
+    gguf::Document dense = with_experts(1, 0);
+    check_refused(dense, "llama.expert_used_count");
+    for (gguf::KeyValue& entry : dense.metadata) {
+        if (entry.key == "general.architecture") entry.value = Value::of("hunyuan-dense");
+        if (entry.key.starts_with("llama.")) entry.key.replace(0, 5, "hunyuan-dense");
+    }
+    CHECK(read_model_facts(dense, two_layers).experts == 0);
     // The files that recipes are tested with do without the second number.
     const auto alone = llama_with("llama.expert_count", Value::of(std::uint32_t{8}));
     CHECK(read_model_facts(alone, two_layers).experts == 8);

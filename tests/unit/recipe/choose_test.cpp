@@ -68,6 +68,20 @@ TEST_CASE("what is kept keeps its type and says why") {
     CHECK(choose("Q4_0", stacked_vectors).type == T::Q4_0);
 }
 
+TEST_CASE("models without layers keep or write as F16 what the reference would refuse") {
+    ModelFacts image_model;
+    image_model.architecture = "flux";
+    image_model.foreign = true;
+    const TensorFacts kernel{"conv_in.weight", {256, 3, 16, 4}, T::F32};
+    CHECK(choose("Q4_0", kernel, {}, image_model).type == T::F32);
+    CHECK(choose("Q4_0", kernel).type == T::Q4_0);
+    const TypeChoice odd = choose("Q8_0", tensor("img_in.weight", 80), {}, image_model);
+    CHECK(odd.type == T::F16);
+    CHECK(odd.fallback_from == T::Q8_0);
+    CHECK(choose("Q4_K_M", tensor("double_blocks.0.img_mlp.0.weight"), {}, image_model).type ==
+          T::Q4_K);
+}
+
 TEST_CASE("rows that fit no type are refused with a remedy") {
     CHECK_THROWS_MATCHES(choose("Q4_0", tensor("blk.0.x.weight", 80)), Error,
                          MessageMatches(ContainsSubstring("tensor 'blk.0.x.weight'") &&

@@ -85,6 +85,7 @@ TEST_CASE("suggestions for mistyped names") {
     CHECK(nearest_type_names("q8_o").front() == "Q8_0");
     CHECK(nearest_type_names("fp16").front() == "F16");
     CHECK(nearest_recipe_names("Q4").size() == 3);
+    CHECK(nearest_recipe_names("MXFP4_MO").size() == 1);
     CHECK(nearest_recipe_names("").empty());
     CHECK(nearest_recipe_names(std::string(100000, 'x')).size() <= 3);
 }
