@@ -39,6 +39,19 @@ constexpr std::array<float, 15> make_thresholds() {
 }
 inline constexpr std::array<float, 15> thresholds = make_thresholds();
 
+/// The thresholds as a binary tree: node 1 is the root, node n leads to 2 n + 1 when a value is
+/// below its threshold and to 2 n when not, and leaf 31 - i is the code point i.
+constexpr std::array<float, 16> make_tree() {
+    std::array<float, 16> nodes{};
+    for (std::size_t first = 1; first < 16; first *= 2) {
+        for (std::size_t n = 0; n < first; ++n) {
+            nodes[first + n] = thresholds[(2 * (first - 1 - n) + 1) * (8 / first) - 1];
+        }
+    }
+    return nodes;
+}
+inline constexpr std::array<float, 16> tree = make_tree();
+
 /// No value passes two thresholds during the sweep (0.1 % allows for any rounding).
 constexpr bool sweep_crosses_one_threshold() {
     constexpr float widest = 1.001f * static_cast<float>(codebook_points[0] + first_trial) /
@@ -72,16 +85,35 @@ namespace {
 
 using namespace codebook;
 
+/// With eight lanes or more a vector holds the tree's upper levels, and a node is one permutation;
+/// otherwise all thresholds are compared with.
+inline constexpr bool searches_tree = !HWY_HAVE_SCALABLE && hn::MaxLanes(FloatTag()) >= 8;
+
 /// Index of the code point nearest to `scaled`; NaN has the last one.
 HWY_INLINE Ints nearest_point(Floats scaled) {
     const FloatTag df;
     const IntTag di;
-    Ints index = hn::Set(di, 15);
-    for (const float threshold : thresholds) {
-        const auto below = hn::Lt(scaled, hn::Set(df, threshold));
-        index = hn::Add(index, hn::BitCast(di, hn::VecFromMask(df, below)));
+    if constexpr (searches_tree) {
+        const Ints eight = hn::Set(di, 8);
+        const Floats upper_levels = hn::LoadU(df, tree.data());
+        Ints node = add_one_where(hn::Lt(scaled, hn::Set(df, tree[1])), hn::Set(di, 2));
+        for (int level = 1; level < 4; ++level) {
+            // With eight lanes the last level is a table of its own.
+            const bool own = level == 3 && hn::MaxLanes(df) == 8;
+            const Floats table = own ? hn::LoadU(df, tree.data() + 8) : upper_levels;
+            const auto at = hn::IndicesFromVec(df, own ? hn::Sub(node, eight) : node);
+            const Mask below = hn::Lt(scaled, hn::TableLookupLanes(table, at));
+            node = add_one_where(below, hn::Add(node, node));
+        }
+        return hn::Sub(hn::Set(di, 31), node);
+    } else {
+        Ints index = hn::Set(di, 15);
+        for (const float threshold : thresholds) {
+            const auto below = hn::Lt(scaled, hn::Set(df, threshold));
+            index = hn::Add(index, hn::BitCast(di, hn::VecFromMask(df, below)));
+        }
+        return index;
     }
-    return index;
 }
 
 /// The entries of a 16-byte table as floats.

@@ -87,6 +87,17 @@ HWY_INLINE Floats select_larger(Floats a, Floats b) {
     return hn::IfThenElse(hn::Gt(a, b), a, b);
 }
 
+/// v + 1 in the lanes of the mask, v in the others.
+HWY_INLINE Ints add_one_where(Mask mask, Ints v) {
+    const IntTag di;
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+    // Masks are registers of their own there: one masked addition.
+    return hn::IfThenElse(hn::RebindMask(di, mask), hn::Add(v, hn::Set(di, 1)), v);
+#else
+    return hn::Sub(v, hn::BitCast(di, hn::VecFromMask(FloatTag(), mask)));
+#endif
+}
+
 /// Transposes the 4 x 4 floats at `in`, rows `in_stride` apart, to rows `out_stride` apart.
 HWY_INLINE void transpose_4x4(const float* in0, const float* in1, const float* in2,
                               const float* in3, float* HWY_RESTRICT out, std::size_t out_stride) {
