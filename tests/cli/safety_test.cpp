@@ -129,8 +129,8 @@ void write_slow_model(const fs::path& path) {
 
 }  // namespace
 
-TEST_CASE("A signal ends the run within a second and leaves nothing", "[kill]") {
-    TemporaryFolder folder;
+TEST_CASE("A signal ends the run within a second and leaves nothing", "[alone]") {
+    const TemporaryFolder folder(folder_in_memory());
     write_slow_model(folder / "in.gguf");
     folder.write("out.gguf", "old");
     const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
@@ -149,8 +149,8 @@ TEST_CASE("A signal ends the run within a second and leaves nothing", "[kill]") 
     CHECK(folder.names() == std::vector<std::string>{"in.gguf", "out.gguf"});
 }
 
-TEST_CASE("A kill at any moment leaves the old file or none, or the whole new one", "[kill]") {
-    TemporaryFolder folder;
+TEST_CASE("A kill at any moment leaves the old file or none, or the whole new one", "[alone]") {
+    const TemporaryFolder folder(folder_in_memory());
     ModelBuilder(2).usual_tensors(2, 1024).write(folder / "in.gguf");
     const auto words = [&](const char* output) {
         return std::vector<std::string>{QUANTIZE_TOOL, (folder / "in.gguf").string(),

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -14,11 +15,23 @@
 
 namespace quantize::test {
 
+/// Where what is timed can lie: in memory, so that no other test's writing to the disk delays it,
+/// if there is a tmpfs with room.
+inline std::filesystem::path folder_in_memory() {
+    constexpr std::uintmax_t enough = std::uintmax_t{2} << 30;
+    const std::filesystem::path memory = "/dev/shm";
+    std::error_code error;
+    const auto space = std::filesystem::space(memory, error);
+    const bool usable = !error && space.available >= enough && ::access(memory.c_str(), W_OK) == 0;
+    return usable ? memory : std::filesystem::temp_directory_path();
+}
+
 class TemporaryFolder {
  public:
-    TemporaryFolder() {
+    explicit TemporaryFolder(
+        const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
         std::random_device random;
-        path_ = std::filesystem::temp_directory_path() /
+        path_ = parent /
                 ("quantize-test-" + std::to_string(::getpid()) + "-" + std::to_string(random()));
         std::filesystem::create_directories(path_);
     }
