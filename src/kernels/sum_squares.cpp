@@ -15,35 +15,45 @@ HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 namespace {
 
-void sum_squares_lanes(const float* values, std::int64_t rows, std::int64_t row_elems,
-                       float* sums) {
+/// Sums of `used` rows from `values` on, one per lane of kVectors vectors.
+template <int kVectors>
+void sum_rows(const float* values, std::int64_t used, std::int64_t row_elems, float* sums) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
-    const auto columns = static_cast<std::int64_t>(tile_columns());
+    const std::size_t columns = kVectors * lanes;
     HWY_ALIGN float tile[max_problem_size * max_columns];
     HWY_ALIGN float totals[max_columns];
-    for (std::int64_t first = 0; first < rows; first += columns) {
-        const std::int64_t used = std::min(columns, rows - first);
-        Floats total0 = hn::Zero(d), total1 = hn::Zero(d);
-        for (std::int64_t start = 0; start < row_elems; start += max_problem_size) {
-            const auto length = static_cast<std::size_t>(
-                std::min<std::int64_t>(max_problem_size, row_elems - start));
-            const float* row[max_columns];
-            for (std::int64_t c = 0; c < used; ++c) {
-                row[c] = values + (first + c) * row_elems + start;
-            }
-            std::fill(row + used, row + columns, row[0]);
-            transpose_to_tile(row, 2 * lanes, length, tile);
-            for (std::size_t i = 0; i < length; ++i) {
-                const Floats x0 = hn::Load(d, tile + i * 2 * lanes);
-                const Floats x1 = hn::Load(d, tile + i * 2 * lanes + lanes);
-                total0 = hn::Add(total0, hn::Mul(x0, x0));
+    Floats total0 = hn::Zero(d), total1 = hn::Zero(d);
+    for (std::int64_t start = 0; start < row_elems; start += max_problem_size) {
+        const auto length =
+            static_cast<std::size_t>(std::min<std::int64_t>(max_problem_size, row_elems - start));
+        const float* row[max_columns];
+        for (std::int64_t r = 0; r < used; ++r)
+            row[r] = values + r * row_elems + start;
+        std::fill(row + used, row + columns, row[0]);
+        transpose_to_tile(row, columns, length, tile);
+        for (std::size_t at = 0; at < length * columns; at += columns) {
+            const Floats x0 = hn::Load(d, tile + at);
+            total0 = hn::Add(total0, hn::Mul(x0, x0));
+            if constexpr (kVectors == 2) {
+                const Floats x1 = hn::Load(d, tile + at + lanes);
                 total1 = hn::Add(total1, hn::Mul(x1, x1));
             }
         }
-        hn::Store(total0, d, totals);
-        hn::Store(total1, d, totals + lanes);
-        store_results(totals, used, sums + first);
+    }
+    hn::Store(total0, d, totals);
+    hn::Store(total1, d, totals + lanes);
+    store_results(totals, used, sums);
+}
+
+void sum_squares_lanes(const float* values, std::int64_t rows, std::int64_t row_elems,
+                       float* sums) {
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(FloatTag()));
+    for (std::int64_t first = 0; first < rows;) {
+        const std::int64_t used = std::min(2 * lanes, rows - first);
+        const auto sum = used > lanes ? sum_rows<2> : sum_rows<1>;
+        sum(values + first * row_elems, used, row_elems, sums + first);
+        first += used;
     }
 }
 
