@@ -18,18 +18,25 @@ HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 namespace {
 
-/// A value's level as a float. The exact form wraps out-of-range values as the reference does; the
-/// other is for when it is known that there are none.
-template <bool kExact>
+/// What is known of the levels of a candidate before they are taken.
+enum class Reach {
+    within,  ///< none lies above the highest level
+    above,   ///< some may, but none is out of nearest_in_range()'s reach
+    wild,    ///< nothing: out-of-range values wrap as they do in the reference
+};
+
+/// A value's level as a float.
+template <Reach kReach>
 HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest) {
     const FloatTag d;
     const Floats scaled = hn::Mul(inverse, hn::Sub(x, base));
-    if constexpr (kExact) {
+    if constexpr (kReach == Reach::wild) {
         const IntTag di;
         const Ints level = hn::Max(nearest_int(scaled), hn::Zero(di));
         return hn::Min(hn::ConvertTo(d, level), highest);
     } else {
-        return clamp_to_positive(clamp_from_zero(nearest_in_range(scaled)), highest);
+        const Floats level = clamp_from_zero(nearest_in_range(scaled));
+        return kReach == Reach::within ? level : clamp_to_positive(level, highest);
     }
 }
 
@@ -122,20 +129,26 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state)
     hn::Store(sum_x, d, state.value_sum + column);
 }
 
-/// The inverse scale that spreads the values above the best min over `spread` levels. Returns the
-/// lanes in which no level can be out of nearest_in_range()'s reach: rounding is monotone, so it is
-/// enough to look at the smallest and the largest value. Lanes without a range count as such, for
-/// whatever they compute is discarded.
-HWY_INLINE Mask prepare_candidate(float spread, std::size_t column, SearchState& state) {
+/// The inverse scale that spreads the values above the best min over `spread` levels, and what it
+/// says of the levels: rounding is monotone, so it is enough to look at the smallest and the largest
+/// value. Lanes without a range do not count, for whatever they compute is discarded.
+struct Outlook {
+    Mask within;
+    Mask tame;  ///< within nearest_in_range()'s reach
+};
+HWY_INLINE Outlook prepare_candidate(float spread, Floats levels, std::size_t column,
+                                     SearchState& state) {
     const FloatTag d;
     const Floats min = hn::Load(d, state.min + column);
-    const Floats highest = hn::Load(d, state.highest + column);
-    const Floats inverse = hn::Div(hn::Set(d, spread), hn::Sub(highest, min));
+    const Floats range = hn::Sub(hn::Load(d, state.highest + column), min);
+    const Floats inverse = hn::Div(hn::Set(d, spread), range);
     hn::Store(inverse, d, state.next_inverse + column);
     const Floats lowest = hn::Load(d, state.lowest + column);
-    const Mask tame = hn::And(is_in_nearest_range(hn::Mul(inverse, hn::Sub(lowest, min))),
-                              is_in_nearest_range(hn::Mul(inverse, hn::Sub(highest, min))));
-    return hn::Or(tame, hn::Not(load_flag(state.has_range + column)));
+    const Floats top = hn::Mul(inverse, range);
+    const Mask low_is_tame = is_in_nearest_range(hn::Mul(inverse, hn::Sub(lowest, min)));
+    const Mask no_range = hn::Not(load_flag(state.has_range + column));
+    return {hn::Or(hn::And(low_is_tame, hn::Le(nearest_in_range(top), levels)), no_range),
+            hn::Or(hn::And(low_is_tame, is_in_nearest_range(top)), no_range)};
 }
 
 /// Least squares for the candidate's sums.
@@ -153,7 +166,7 @@ HWY_INLINE void solve_candidate(std::size_t column, Floats sum_l, Floats sum_l2,
 
 /// One pass over the tile: levels for the candidate, their sums for both vectors, and what least
 /// squares makes of them.
-template <bool kExact>
+template <Reach kReach>
 HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
@@ -166,8 +179,8 @@ HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
     for (std::size_t at = 0; at < end; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
-        const Floats level0 = level_of<kExact>(x0, base0, inverse0, highest);
-        const Floats level1 = level_of<kExact>(x1, base1, inverse1, highest);
+        const Floats level0 = level_of<kReach>(x0, base0, inverse0, highest);
+        const Floats level1 = level_of<kReach>(x1, base1, inverse1, highest);
         hn::Store(level0, d, tile.levels + at);
         hn::Store(level1, d, tile.levels + at + lanes);
         add_to_sums(x0, hn::Load(d, tile.weights + at), level0, l0, ll0, xl0);
@@ -177,16 +190,18 @@ HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
     solve_candidate(lanes, l1, ll1, xl1, state);
 }
 
-/// Levels and least squares for the candidate that spreads the values over `spread` levels: by the
-/// cheap form of the levels if that is exact, else by the exact one.
+/// Levels and least squares for the candidate that spreads the values over `spread` levels, by the
+/// cheapest form of the levels that is exact.
 HWY_INLINE void fit_candidate(float spread, Floats highest, Tile& tile, SearchState& state) {
-    const std::size_t lanes = hn::Lanes(FloatTag());
-    const Mask tame0 = prepare_candidate(spread, 0, state);
-    const Mask tame1 = prepare_candidate(spread, lanes, state);
-    if (HWY_LIKELY(hn::AllTrue(FloatTag(), hn::And(tame0, tame1)))) {
-        fit_levels<false>(highest, tile, state);
+    const FloatTag d;
+    const Outlook first = prepare_candidate(spread, highest, 0, state);
+    const Outlook second = prepare_candidate(spread, highest, hn::Lanes(d), state);
+    if (hn::AllTrue(d, hn::And(first.within, second.within))) {
+        fit_levels<Reach::within>(highest, tile, state);
+    } else if (HWY_LIKELY(hn::AllTrue(d, hn::And(first.tame, second.tame)))) {
+        fit_levels<Reach::above>(highest, tile, state);
     } else {
-        fit_levels<true>(highest, tile, state);
+        fit_levels<Reach::wild>(highest, tile, state);
     }
 }
 
