@@ -7,6 +7,8 @@
 //
 #include <hwy/highway.h>
 
+#include <algorithm>
+
 #include "kernels/fit.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
@@ -29,13 +31,16 @@ struct Found {
     HWY_ALIGN float weight_sum[max_columns];
 };
 
+/// kBelow: some level may lie below the lowest one.
+template <bool kBelow>
 HWY_INLINE Floats level_of(Floats x, Floats inverse, Floats lowest, Floats highest) {
     const Floats level = nearest_in_range(hn::Mul(inverse, x));
-    return clamp_to_positive(clamp_from_negative(level, lowest), highest);
+    return clamp_to_positive(kBelow ? clamp_from_negative(level, lowest) : level, highest);
 }
 
 /// Sums of weight * value * level and weight * level^2 for two candidates. No level is out of
 /// nearest_in_range()'s reach: |inverse * value| is at most levels + step * reach, nearly.
+template <bool kBelow>
 HWY_INLINE void sum_two(const Column& c, Floats inverse_a, Floats inverse_b, Floats& xl_a,
                         Floats& xl_b, Floats& ll_a, Floats& ll_b) {
     const FloatTag d;
@@ -48,8 +53,8 @@ HWY_INLINE void sum_two(const Column& c, Floats inverse_a, Floats inverse_b, Flo
         const Floats x = hn::Load(d, c.tile.values + at);
         const Floats w = hn::Load(d, c.tile.weights + at);
         const Floats wx = hn::Load(d, c.weighted_values + at);
-        const Floats a = level_of(x, inverse_a, lowest, highest);
-        const Floats b = level_of(x, inverse_b, lowest, highest);
+        const Floats a = level_of<kBelow>(x, inverse_a, lowest, highest);
+        const Floats b = level_of<kBelow>(x, inverse_b, lowest, highest);
         xl_a = hn::Add(xl_a, hn::Mul(wx, a));
         xl_b = hn::Add(xl_b, hn::Mul(wx, b));
         ll_a = hn::Add(ll_a, hn::Mul(hn::Mul(w, a), a));
@@ -104,10 +109,19 @@ HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& f
     Floats xl_a, xl_b, ll_a, ll_b;
     const Floats sum_w = sum_weights(c);
     Floats inverse = hn::Zero(d), scale = hn::Zero(d), best = hn::Zero(d);
+    // A margin of a hundredth covers the rounding of the inverse and of the product.
+    const float lowest_unclamped = -static_cast<float>(c.levels) - 0.49f;
     for (int k = 0; k < candidates.count; k += 2) {
         const Floats a = hn::Div(hn::Set(d, candidates.spread[k]), largest);
         const Floats b = hn::Div(hn::Set(d, candidates.spread[k + 1]), largest);
-        sum_two(c, a, b, xl_a, xl_b, ll_a, ll_b);
+        // Values are taken to between plus and minus the spread: only what rounds away from the
+        // lowest level has to be brought back to it.
+        const float furthest = std::min(candidates.spread[k], candidates.spread[k + 1]);
+        if (furthest > lowest_unclamped) {
+            sum_two<false>(c, a, b, xl_a, xl_b, ll_a, ll_b);
+        } else {
+            sum_two<true>(c, a, b, xl_a, xl_b, ll_a, ll_b);
+        }
         if (k == 0) {
             inverse = a;
             // A NaN, which overflow can leave in the sum, counts as other than zero.
