@@ -23,7 +23,9 @@ namespace quantize::kernels::HWY_NAMESPACE {
 /// Truncates to integers. Values out of range and NaN give some integer, which one depends on the
 /// target.
 HWY_INLINE Ints truncate(Floats v) {
-#if HWY_TARGET == HWY_AVX2
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+    return Ints{_mm512_cvttps_epi32(v.raw)};
+#elif HWY_TARGET == HWY_AVX2
     return Ints{_mm256_cvttps_epi32(v.raw)};
 #elif HWY_TARGET == HWY_SSE4
     return Ints{_mm_cvttps_epi32(v.raw)};
