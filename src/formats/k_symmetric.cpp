@@ -95,9 +95,8 @@ void scale_by_fit(const Group& group, ScalesQ3K& out) {
     problems.weighting = Weighting::importance;
     problems.importance = group.weight_sum;
     problems.importance_period = max_subs;
-    float inverse[group_super_blocks], weight_sum[group_super_blocks];
-    kernels::fit_symmetric(kernels::symmetric_sweep(32), problems,
-                           {out.factors, inverse, weight_sum});
+    float inverse[group_super_blocks];
+    kernels::fit_symmetric(kernels::symmetric_sweep(32), problems, {out.factors, inverse, nullptr});
     kernels::level_by_inverse(group.scales, group.count, sub_blocks, inverse, zero_base,
                               centred(32), out.integers);
 }
@@ -163,7 +162,7 @@ void fit_group(Group& group, BlockQ6K* blocks) {
     const bool weighted = group.importance != nullptr;
     kernels::fit_symmetric(kernels::symmetric_sweep(half_levels(blocks)),
                            group.problems(weighted ? Weighting::importance : Weighting::square),
-                           {group.scales, group.inverse, group.weight_sum});
+                           {group.scales, group.inverse, nullptr});
     float factors[group_super_blocks];
     std::uint8_t integers[max_subs];
     scale_by_largest(group, 128, kernels::smallest_magnitude, integers, factors);

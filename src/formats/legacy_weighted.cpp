@@ -81,18 +81,18 @@ void pack(const std::uint8_t* levels, float scale, float min, Block& block) {
 template <class Block>
 void encode_group(const kernels::Problems& problems, std::byte* out) {
     constexpr int levels_of_type = level_count<Block>;
-    float scale[group_blocks], min[group_blocks], inverse[group_blocks], weight_sum[group_blocks];
+    float scale[group_blocks], min[group_blocks], inverse[group_blocks];
     float base[group_blocks] = {};
     kernels::LevelRange range;
     if constexpr (has_min<Block>) {
         range = {0, levels_of_type - 1, 0};
+        float weight_sum[group_blocks];
         kernels::fit_affine({levels_of_type - 1, -0.9f, 0.05f, 36, false}, problems,
                             {scale, min, inverse, base, weight_sum});
     } else {
         constexpr int half = levels_of_type / 2;
         range = {-half, half - 1, half};
-        kernels::fit_symmetric(kernels::symmetric_sweep(half), problems,
-                               {scale, inverse, weight_sum});
+        kernels::fit_symmetric(kernels::symmetric_sweep(half), problems, {scale, inverse, nullptr});
         std::fill_n(min, group_blocks, 0.0f);
     }
     std::uint8_t levels[group_blocks * block_elems];

@@ -68,7 +68,7 @@ inline constexpr SymmetricSpec symmetric_sweep(int levels) {
 }
 
 /// Results per problem: level = clamp(nearest(inverse * value), -levels, levels - 1). A problem
-/// without any value to speak of has scale and inverse 0.
+/// without any value to speak of has scale and inverse 0. `weight_sum` may be null.
 struct SymmetricFits {
     float* scale;
     float* inverse;

@@ -107,7 +107,6 @@ HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& f
     Floats largest = find_largest_magnitude(c.tile, c.column);
     const Mask holds_something = ensure_magnitude(largest);
     Floats xl_a, xl_b, ll_a, ll_b;
-    const Floats sum_w = sum_weights(c);
     Floats inverse = hn::Zero(d), scale = hn::Zero(d), best = hn::Zero(d);
     // A margin of a hundredth covers the rounding of the inverse and of the product.
     const float lowest_unclamped = -static_cast<float>(c.levels) - 0.49f;
@@ -134,7 +133,6 @@ HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& f
     }
     hn::Store(hn::IfThenElseZero(holds_something, scale), d, found.scale + c.column);
     hn::Store(hn::IfThenElseZero(holds_something, inverse), d, found.inverse + c.column);
-    hn::Store(sum_w, d, found.weight_sum + c.column);
 }
 
 void fit_symmetric_lanes(const SymmetricSpec& spec, const Problems& problems,
@@ -153,11 +151,17 @@ void fit_symmetric_lanes(const SymmetricSpec& spec, const Problems& problems,
             hn::Store(hn::Mul(hn::Load(d, tile.weights + at), x), d, weighted_values + at);
         }
         for (std::size_t column = 0; column < tile.columns; column += lanes) {
-            search(candidates, {tile, weighted_values, column, spec.levels}, found);
+            const Column c{tile, weighted_values, column, spec.levels};
+            search(candidates, c, found);
+            if (fits.weight_sum != nullptr) {
+                hn::Store(sum_weights(c), d, found.weight_sum + column);
+            }
         }
         store_results(found.scale, used, fits.scale + first);
         store_results(found.inverse, used, fits.inverse + first);
-        store_results(found.weight_sum, used, fits.weight_sum + first);
+        if (fits.weight_sum != nullptr) {
+            store_results(found.weight_sum, used, fits.weight_sum + first);
+        }
     }
 }
 
