@@ -42,7 +42,11 @@ std::int64_t& pinned_bit() {
 
 void use(std::int64_t bit) {
     pinned_bit() = bit;
-    hwy::GetChosenTarget().Update(bit);
+    // And those after it, for kernels that are not compiled for this one.
+    std::int64_t bits = 0;
+    for (const std::int64_t usable : usable_bits())
+        bits |= usable >= bit ? usable : 0;
+    hwy::GetChosenTarget().Update(bits);
 }
 
 }  // namespace

@@ -130,8 +130,8 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state)
 }
 
 /// The inverse scale that spreads the values above the best min over `spread` levels, and what it
-/// says of the levels: rounding is monotone, so it is enough to look at the smallest and the largest
-/// value. Lanes without a range do not count, for whatever they compute is discarded.
+/// says of the levels: rounding is monotone, so it is enough to look at the smallest and the
+/// largest value. Lanes without a range do not count, for whatever they compute is discarded.
 struct Outlook {
     Mask within;
     Mask tame;  ///< within nearest_in_range()'s reach

@@ -5,6 +5,8 @@
 // one, a midpoint to the lower. The errors that decide are exact in binary32 (the points have three
 // bits, and neither operand is more than twice the other or the point is zero), so no rounding can
 // upset the count unless a value dwarfs the largest point; then the search is done in full.
+#include "kernels/at_most_avx2.h"
+//
 #include "kernels/fp4.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // The fits of IQ3_XXS and IQ3_S, compiled for every instruction set.
+#include "kernels/at_most_avx2.h"
+//
 #include "kernels/lattice_fits.h"
 
 #undef HWY_TARGET_INCLUDE

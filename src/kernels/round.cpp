@@ -4,6 +4,8 @@
 //
 // Blocks go in groups: first the extremes of each, then the scales of all in vectors (divisions
 // and conversions to F16 would otherwise be one long chain per block), then the levels of each.
+#include "kernels/at_most_avx2.h"
+//
 #include "kernels/round.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // Row kernels: memory-bound loops over values, one lane each.
+#include "kernels/at_most_avx2.h"
+//
 #include "kernels/rows.h"
 
 #include <algorithm>
