@@ -72,7 +72,8 @@ def options():
     parser.add_argument("--weights", type=float, default=400e6, help="weights of the model")
     parser.add_argument("--slow-weights", type=float, default=100e6,
                         help="weights of the model for IQ1 to IQ4 (at most --weights)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")],
+                        default=[1, 2], metavar="N,N", help="default: 1,2")
     parser.add_argument("--work", default=os.path.join(ROOT, "build/compare"))
     parser.add_argument("--again", action="store_true", help="measure quantize and cp anew")
     parser.add_argument("--table", action="store_true", help="print what is known; measure nothing")
