@@ -245,23 +245,52 @@ HWY_INLINE void sum_errors(const Tile& tile, const SearchState& state, Floats& e
     }
 }
 
-/// The first candidate: the whole range on all levels, without least squares.
-template <bool kAbsolute>
-HWY_INLINE void start(float levels, Tile& tile, SearchState& state) {
+/// Weighted errors of the first candidate, whose levels nobody needs afterwards.
+template <bool kAbsolute, Reach kReach>
+HWY_INLINE void sum_first_errors(Floats highest, const Tile& tile, const SearchState& state,
+                                 Floats& error0, Floats& error1) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
-    fit_candidate(levels, hn::Set(d, levels), tile, state);
+    const std::size_t end = tile.size * 2 * lanes;
+    const Floats inverse0 = hn::Load(d, state.inverse);
+    const Floats inverse1 = hn::Load(d, state.inverse + lanes);
+    const Floats scale0 = hn::Load(d, state.scale);
+    const Floats scale1 = hn::Load(d, state.scale + lanes);
+    const Floats min0 = hn::Load(d, state.min);
+    const Floats min1 = hn::Load(d, state.min + lanes);
+    error0 = error1 = hn::Zero(d);
+    for (std::size_t at = 0; at < end; at += 2 * lanes) {
+        const Floats x0 = hn::Load(d, tile.values + at);
+        const Floats x1 = hn::Load(d, tile.values + at + lanes);
+        const Floats w0 = hn::Load(d, tile.weights + at);
+        const Floats w1 = hn::Load(d, tile.weights + at + lanes);
+        const Floats level0 = level_of<kReach>(x0, min0, inverse0, highest);
+        const Floats level1 = level_of<kReach>(x1, min1, inverse1, highest);
+        error0 = hn::Add(error0, weighted_error<kAbsolute>(x0, w0, level0, scale0, min0));
+        error1 = hn::Add(error1, weighted_error<kAbsolute>(x1, w1, level1, scale1, min1));
+    }
+}
+
+/// The first candidate: the whole range on all levels, without least squares.
+template <bool kAbsolute>
+HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    const Floats highest = hn::Set(d, levels);
+    const Outlook first = prepare_candidate(levels, highest, 0, state);
+    const Outlook second = prepare_candidate(levels, highest, lanes, state);
     for (std::size_t column = 0; column < tile.columns; column += lanes) {
         const Floats inverse = hn::Load(d, state.next_inverse + column);
-        const Floats min = hn::Load(d, state.min + column);
         hn::Store(inverse, d, state.inverse + column);
-        hn::Store(hn::Div(hn::Set(d, 1.0f), inverse), d, state.next_scale + column);
-        hn::Store(hn::Load(d, state.next_scale + column), d, state.scale + column);
-        hn::Store(min, d, state.next_min + column);
-        hn::Store(min, d, state.base + column);
+        hn::Store(hn::Div(hn::Set(d, 1.0f), inverse), d, state.scale + column);
+        hn::Store(hn::Load(d, state.min + column), d, state.base + column);
     }
     Floats error0, error1;
-    sum_errors<kAbsolute>(tile, state, error0, error1);
+    if (HWY_LIKELY(hn::AllTrue(d, hn::And(first.tame, second.tame)))) {
+        sum_first_errors<kAbsolute, Reach::above>(highest, tile, state, error0, error1);
+    } else {
+        sum_first_errors<kAbsolute, Reach::wild>(highest, tile, state, error0, error1);
+    }
     hn::Store(error0, d, state.error);
     hn::Store(error1, d, state.error + lanes);
 }
