@@ -130,14 +130,12 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state)
 }
 
 /// The inverse scale that spreads the values above the best min over `spread` levels, and what it
-/// says of the levels: rounding is monotone, so it is enough to look at the smallest and the
-/// largest value. Lanes without a range do not count, for whatever they compute is discarded.
-struct Outlook {
-    Mask within;
-    Mask tame;  ///< within nearest_in_range()'s reach
-};
-HWY_INLINE Outlook prepare_candidate(float spread, Floats levels, std::size_t column,
-                                     SearchState& state) {
+/// says of the levels: the lanes in which none lies above the highest level, and those in which
+/// none is out of nearest_in_range()'s reach. Rounding is monotone, so it is enough to look at the
+/// smallest and the largest value. Lanes without a range count as both, for whatever they compute
+/// is discarded.
+HWY_INLINE void prepare_candidate(float spread, Floats levels, std::size_t column,
+                                  SearchState& state, Mask& within, Mask& tame) {
     const FloatTag d;
     const Floats min = hn::Load(d, state.min + column);
     const Floats range = hn::Sub(hn::Load(d, state.highest + column), min);
@@ -147,8 +145,18 @@ HWY_INLINE Outlook prepare_candidate(float spread, Floats levels, std::size_t co
     const Floats top = hn::Mul(inverse, range);
     const Mask low_is_tame = is_in_nearest_range(hn::Mul(inverse, hn::Sub(lowest, min)));
     const Mask no_range = hn::Not(load_flag(state.has_range + column));
-    return {hn::Or(hn::And(low_is_tame, hn::Le(nearest_in_range(top), levels)), no_range),
-            hn::Or(hn::And(low_is_tame, is_in_nearest_range(top)), no_range)};
+    within = hn::Or(hn::And(low_is_tame, hn::Le(nearest_in_range(top), levels)), no_range);
+    tame = hn::Or(hn::And(low_is_tame, is_in_nearest_range(top)), no_range);
+}
+
+/// The same for both vectors of a tile: what is known of all its levels.
+HWY_INLINE Reach prepare_tile(float spread, Floats levels, SearchState& state) {
+    const FloatTag d;
+    Mask within0, within1, tame0, tame1;
+    prepare_candidate(spread, levels, 0, state, within0, tame0);
+    prepare_candidate(spread, levels, hn::Lanes(d), state, within1, tame1);
+    if (hn::AllTrue(d, hn::And(within0, within1))) return Reach::within;
+    return HWY_LIKELY(hn::AllTrue(d, hn::And(tame0, tame1))) ? Reach::above : Reach::wild;
 }
 
 /// Least squares for the candidate's sums.
@@ -193,15 +201,13 @@ HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
 /// Levels and least squares for the candidate that spreads the values over `spread` levels, by the
 /// cheapest form of the levels that is exact.
 HWY_INLINE void fit_candidate(float spread, Floats highest, Tile& tile, SearchState& state) {
-    const FloatTag d;
-    const Outlook first = prepare_candidate(spread, highest, 0, state);
-    const Outlook second = prepare_candidate(spread, highest, hn::Lanes(d), state);
-    if (hn::AllTrue(d, hn::And(first.within, second.within))) {
-        fit_levels<Reach::within>(highest, tile, state);
-    } else if (HWY_LIKELY(hn::AllTrue(d, hn::And(first.tame, second.tame)))) {
-        fit_levels<Reach::above>(highest, tile, state);
-    } else {
-        fit_levels<Reach::wild>(highest, tile, state);
+    switch (prepare_tile(spread, highest, state)) {
+        case Reach::within:
+            return fit_levels<Reach::within>(highest, tile, state);
+        case Reach::above:
+            return fit_levels<Reach::above>(highest, tile, state);
+        case Reach::wild:
+            return fit_levels<Reach::wild>(highest, tile, state);
     }
 }
 
@@ -277,8 +283,7 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const Floats highest = hn::Set(d, levels);
-    const Outlook first = prepare_candidate(levels, highest, 0, state);
-    const Outlook second = prepare_candidate(levels, highest, lanes, state);
+    const Reach reach = prepare_tile(levels, highest, state);
     for (std::size_t column = 0; column < tile.columns; column += lanes) {
         const Floats inverse = hn::Load(d, state.next_inverse + column);
         hn::Store(inverse, d, state.inverse + column);
@@ -286,7 +291,7 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
         hn::Store(hn::Load(d, state.min + column), d, state.base + column);
     }
     Floats error0, error1;
-    if (HWY_LIKELY(hn::AllTrue(d, hn::And(first.tame, second.tame)))) {
+    if (HWY_LIKELY(reach != Reach::wild)) {
         sum_first_errors<kAbsolute, Reach::above>(highest, tile, state, error0, error1);
     } else {
         sum_first_errors<kAbsolute, Reach::wild>(highest, tile, state, error0, error1);
