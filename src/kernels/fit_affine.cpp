@@ -143,9 +143,13 @@ HWY_INLINE void prepare_candidate(float spread, Floats levels, std::size_t colum
     hn::Store(inverse, d, state.next_inverse + column);
     const Floats lowest = hn::Load(d, state.lowest + column);
     const Floats top = hn::Mul(inverse, range);
-    const Mask low_is_tame = is_in_nearest_range(hn::Mul(inverse, hn::Sub(lowest, min)));
+    // Rounding errors can leave a min above all values; then the smallest has the highest level.
+    const Floats low = hn::Mul(inverse, hn::Sub(lowest, min));
+    const Mask low_is_tame = is_in_nearest_range(low);
     const Mask no_range = hn::Not(load_flag(state.has_range + column));
-    within = hn::Or(hn::And(low_is_tame, hn::Le(nearest_in_range(top), levels)), no_range);
+    const Mask ends_within =
+        hn::And(hn::Le(nearest_in_range(low), levels), hn::Le(nearest_in_range(top), levels));
+    within = hn::Or(hn::And(low_is_tame, ends_within), no_range);
     tame = hn::Or(hn::And(low_is_tame, is_in_nearest_range(top)), no_range);
 }
 
