@@ -231,54 +231,50 @@ HWY_INLINE void adopt(std::size_t column, Floats new_error, SearchState& state) 
     take(hn::Load(d, state.next_min + column), state.min);
 }
 
-/// Weighted errors of the tile's levels with the candidate's scale and min.
-template <bool kAbsolute>
-HWY_INLINE void sum_errors(const Tile& tile, const SearchState& state, Floats& error0,
-                           Floats& error1) {
+/// Weighted errors of both vectors with the given scales and mins. `level_at(x, at, column)` is the
+/// level of the values x at `at`, which are of the vector that begins at `column`.
+template <bool kAbsolute, class LevelAt>
+HWY_INLINE void sum_errors(const Tile& tile, const float* scale, const float* min,
+                           const LevelAt& level_at, Floats& error0, Floats& error1) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const std::size_t end = tile.size * 2 * lanes;
-    const Floats scale0 = hn::Load(d, state.next_scale);
-    const Floats scale1 = hn::Load(d, state.next_scale + lanes);
-    const Floats min0 = hn::Load(d, state.next_min);
-    const Floats min1 = hn::Load(d, state.next_min + lanes);
+    const Floats scale0 = hn::Load(d, scale);
+    const Floats scale1 = hn::Load(d, scale + lanes);
+    const Floats min0 = hn::Load(d, min);
+    const Floats min1 = hn::Load(d, min + lanes);
     error0 = error1 = hn::Zero(d);
     for (std::size_t at = 0; at < end; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
         const Floats w0 = hn::Load(d, tile.weights + at);
         const Floats w1 = hn::Load(d, tile.weights + at + lanes);
-        const Floats level0 = hn::Load(d, tile.levels + at);
-        const Floats level1 = hn::Load(d, tile.levels + at + lanes);
+        const Floats level0 = level_at(x0, at, 0);
+        const Floats level1 = level_at(x1, at + lanes, lanes);
         error0 = hn::Add(error0, weighted_error<kAbsolute>(x0, w0, level0, scale0, min0));
         error1 = hn::Add(error1, weighted_error<kAbsolute>(x1, w1, level1, scale1, min1));
     }
 }
 
-/// Weighted errors of the first candidate, whose levels nobody needs afterwards.
+/// Those of the candidate at hand, whose levels lie in the tile.
+template <bool kAbsolute>
+HWY_INLINE void sum_candidate_errors(const Tile& tile, const SearchState& state, Floats& error0,
+                                     Floats& error1) {
+    const auto stored = [&](Floats, std::size_t at, std::size_t)
+                            HWY_ATTR { return hn::Load(FloatTag(), tile.levels + at); };
+    sum_errors<kAbsolute>(tile, state.next_scale, state.next_min, stored, error0, error1);
+}
+
+/// Those of the first candidate, whose levels nobody needs afterwards.
 template <bool kAbsolute, Reach kReach>
 HWY_INLINE void sum_first_errors(Floats highest, const Tile& tile, const SearchState& state,
                                  Floats& error0, Floats& error1) {
-    const FloatTag d;
-    const std::size_t lanes = hn::Lanes(d);
-    const std::size_t end = tile.size * 2 * lanes;
-    const Floats inverse0 = hn::Load(d, state.inverse);
-    const Floats inverse1 = hn::Load(d, state.inverse + lanes);
-    const Floats scale0 = hn::Load(d, state.scale);
-    const Floats scale1 = hn::Load(d, state.scale + lanes);
-    const Floats min0 = hn::Load(d, state.min);
-    const Floats min1 = hn::Load(d, state.min + lanes);
-    error0 = error1 = hn::Zero(d);
-    for (std::size_t at = 0; at < end; at += 2 * lanes) {
-        const Floats x0 = hn::Load(d, tile.values + at);
-        const Floats x1 = hn::Load(d, tile.values + at + lanes);
-        const Floats w0 = hn::Load(d, tile.weights + at);
-        const Floats w1 = hn::Load(d, tile.weights + at + lanes);
-        const Floats level0 = level_of<kReach>(x0, min0, inverse0, highest);
-        const Floats level1 = level_of<kReach>(x1, min1, inverse1, highest);
-        error0 = hn::Add(error0, weighted_error<kAbsolute>(x0, w0, level0, scale0, min0));
-        error1 = hn::Add(error1, weighted_error<kAbsolute>(x1, w1, level1, scale1, min1));
-    }
+    const auto taken = [&](Floats x, std::size_t, std::size_t column) HWY_ATTR {
+        const FloatTag d;
+        return level_of<kReach>(x, hn::Load(d, state.min + column),
+                                hn::Load(d, state.inverse + column), highest);
+    };
+    sum_errors<kAbsolute>(tile, state.scale, state.min, taken, error0, error1);
 }
 
 /// The first candidate: the whole range on all levels, without least squares.
@@ -323,7 +319,7 @@ HWY_NOINLINE void search(const AffineSpec& spec, std::size_t tile_count, Tile* t
         }
         for (std::size_t t = 0; t < tile_count; ++t) {
             Floats error0, error1;
-            sum_errors<kAbsolute>(tiles[t], states[t], error0, error1);
+            sum_candidate_errors<kAbsolute>(tiles[t], states[t], error0, error1);
             adopt(0, error0, states[t]);
             adopt(hn::Lanes(d), error1, states[t]);
         }
