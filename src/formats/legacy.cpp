@@ -9,6 +9,7 @@
 
 #include "base/float16.h"
 #include "formats/families.h"
+#include "formats/legacy_layout.h"
 #include "formats/legacy_weighted.h"
 #include "formats/tiles.h"
 #include "kernels/bits.h"
@@ -18,31 +19,12 @@
 namespace quantize::formats {
 namespace {
 
-constexpr int block_elems = 32;
+using namespace legacy;
+
 constexpr int tile_blocks = tile_elems / block_elems;
 
 /// Four bytes for each block of a tile.
 using FifthBits = std::array<std::uint8_t, tile_elems / 8>;
-
-/// One of the four types with 4 or 5 bits: where its parts lie.
-template <int kBits, bool kHasMin>
-struct Layout {
-    static constexpr int bits = kBits;
-    static constexpr bool has_min = kHasMin;
-    static constexpr int min_at = 2;
-    static constexpr int fifth_bits_at = kHasMin ? 4 : 2;
-    static constexpr int nibbles_at = fifth_bits_at + (kBits == 5 ? 4 : 0);
-    static constexpr int block_bytes = nibbles_at + block_elems / 2;
-};
-
-using LayoutQ4_0 = Layout<4, false>;
-using LayoutQ4_1 = Layout<4, true>;
-using LayoutQ5_0 = Layout<5, false>;
-using LayoutQ5_1 = Layout<5, true>;
-static_assert(LayoutQ4_0::block_bytes == type_info(TensorType::Q4_0).block_bytes);
-static_assert(LayoutQ4_1::block_bytes == type_info(TensorType::Q4_1).block_bytes);
-static_assert(LayoutQ5_0::block_bytes == type_info(TensorType::Q5_0).block_bytes);
-static_assert(LayoutQ5_1::block_bytes == type_info(TensorType::Q5_1).block_bytes);
 
 template <class L>
 void encode_unweighted(const float* values, std::int64_t block_count, std::byte* blocks) {
@@ -56,20 +38,8 @@ void encode_unweighted(const float* values, std::int64_t block_count, std::byte*
         } else {
             kernels::round_by_signed_max(L::bits, x, count, levels.data(), scales.data());
         }
-        [[maybe_unused]] FifthBits fifth_bits{};
-        if constexpr (L::bits == 5) {
-            kernels::gather_bits(levels.data(), count * block_elems, 4, fifth_bits.data());
-        }
-        for (std::int64_t b = 0; b < count; ++b) {
-            std::byte* const block = blocks + (first + b) * L::block_bytes;
-            const std::int8_t* const level = levels.data() + b * block_elems;
-            store(scales[b], block);
-            if constexpr (L::has_min) store(mins[b], block + L::min_at);
-            if constexpr (L::bits == 5) {
-                std::memcpy(block + L::fifth_bits_at, fifth_bits.data() + 4 * b, 4);
-            }
-            pack_planes<4, 16>(level, block + L::nibbles_at);
-        }
+        pack<L, tile_blocks>(levels.data(), scales.data(), mins.data(), count,
+                             blocks + first * L::block_bytes);
     });
 }
 

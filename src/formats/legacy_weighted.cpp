@@ -4,108 +4,56 @@
 #include "formats/legacy_weighted.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
+#include <functional>
 
-#include "base/float16.h"
+#include "formats/legacy_layout.h"
 #include "formats/weights.h"
 #include "kernels/fit.h"
 #include "kernels/levels.h"
+#include "kernels/rows.h"
 
 namespace quantize::formats {
 namespace {
 
-constexpr int block_elems = 32;
+using namespace legacy;
+
 constexpr int group_blocks = 64;
 constexpr int group_rows = 32;
 
-struct Block4Symmetric {
-    std::uint16_t d;
-    std::uint8_t levels[16];
-};
-struct Block4Affine {
-    std::uint16_t d;
-    std::uint16_t min;
-    std::uint8_t levels[16];
-};
-struct Block5Symmetric {
-    std::uint16_t d;
-    std::uint8_t high_bits[4];
-    std::uint8_t levels[16];
-};
-struct Block5Affine {
-    std::uint16_t d;
-    std::uint16_t min;
-    std::uint8_t high_bits[4];
-    std::uint8_t levels[16];
-};
-static_assert(sizeof(Block4Symmetric) == type_info(TensorType::Q4_0).block_bytes);
-static_assert(sizeof(Block4Affine) == type_info(TensorType::Q4_1).block_bytes);
-static_assert(sizeof(Block5Symmetric) == type_info(TensorType::Q5_0).block_bytes);
-static_assert(sizeof(Block5Affine) == type_info(TensorType::Q5_1).block_bytes);
-
-template <class Block>
-constexpr bool has_min = requires(Block block) {
-    block.min;
-};
-template <class Block>
-constexpr bool has_high_bits = requires(Block block) {
-    block.high_bits;
-};
-template <class Block>
-constexpr int level_count = has_high_bits<Block> ? 32 : 16;
-
-/// Bit 4 of eight bytes, the first byte's lowest: the product moves each to its place at the top.
-std::uint8_t gather_bit4(const std::uint8_t* levels) {
-    static_assert(std::endian::native == std::endian::little);
-    std::uint64_t bits;
-    std::memcpy(&bits, levels, sizeof(bits));
-    return static_cast<std::uint8_t>((bits >> 4 & 0x0101010101010101u) * 0x0102040810204080u >> 56);
-}
-
-template <class Block>
-void pack(const std::uint8_t* levels, float scale, float min, Block& block) {
-    block.d = f32_to_f16(scale);
-    if constexpr (has_min<Block>) block.min = f32_to_f16(-min);
-    for (int i = 0; i < block_elems / 2; ++i) {
-        block.levels[i] =
-            static_cast<std::uint8_t>((levels[i] & 15) | (levels[i + block_elems / 2] & 15) << 4);
-    }
-    if constexpr (has_high_bits<Block>) {
-        for (int i = 0; i < 4; ++i)
-            block.high_bits[i] = gather_bit4(levels + 8 * i);
-    }
+void to_f16(const float* values, std::int64_t count, std::uint16_t* halves) {
+    kernels::f32_to_f16(values, count, reinterpret_cast<std::byte*>(halves));
 }
 
 /// Fits and packs up to group_blocks blocks.
-template <class Block>
+template <class L>
 void encode_group(const kernels::Problems& problems, std::byte* out) {
-    constexpr int levels_of_type = level_count<Block>;
-    float scale[group_blocks], min[group_blocks], inverse[group_blocks];
+    constexpr int level_count = 1 << L::bits;
+    float scale[group_blocks], inverse[group_blocks];
     float base[group_blocks] = {};
+    std::uint16_t scales[group_blocks], mins[group_blocks];
     kernels::LevelRange range;
-    if constexpr (has_min<Block>) {
-        range = {0, levels_of_type - 1, 0};
-        float weight_sum[group_blocks];
-        kernels::fit_affine({levels_of_type - 1, -0.9f, 0.05f, 36, false}, problems,
+    if constexpr (L::has_min) {
+        range = {0, level_count - 1, 0};
+        float min[group_blocks], weight_sum[group_blocks];
+        kernels::fit_affine({level_count - 1, -0.9f, 0.05f, 36, false}, problems,
                             {scale, min, inverse, base, weight_sum});
+        // The search subtracts its min, the block adds it.
+        std::transform(min, min + problems.count, min, std::negate<>());
+        to_f16(min, problems.count, mins);
     } else {
-        constexpr int half = levels_of_type / 2;
+        constexpr int half = level_count / 2;
         range = {-half, half - 1, half};
         kernels::fit_symmetric(kernels::symmetric_sweep(half), problems, {scale, inverse, nullptr});
-        std::fill_n(min, group_blocks, 0.0f);
     }
+    to_f16(scale, problems.count, scales);
     std::uint8_t levels[group_blocks * block_elems];
     kernels::level_by_inverse(problems.values, problems.count, block_elems, inverse, base, range,
                               levels);
-    Block blocks[group_blocks];
-    for (std::int64_t b = 0; b < problems.count; ++b) {
-        pack(levels + b * block_elems, scale[b], min[b], blocks[b]);
-    }
-    std::memcpy(out, blocks, static_cast<std::size_t>(problems.count) * sizeof(Block));
+    pack<L, group_blocks>(reinterpret_cast<const std::int8_t*>(levels), scales, mins,
+                          problems.count, out);
 }
 
-template <class Block>
+template <class L>
 void encode(const float* values, std::int64_t rows, std::int64_t cols, const float* weights,
             std::byte* out) {
     const std::int64_t row_blocks = cols / block_elems;
@@ -134,8 +82,8 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
                     ++row;
                 }
             }
-            encode_group<Block>(problems, out);
-            out += problems.count * static_cast<std::int64_t>(sizeof(Block));
+            encode_group<L>(problems, out);
+            out += problems.count * L::block_bytes;
         }
     }
 }
@@ -146,13 +94,13 @@ void encode_weighted(TensorType type, const float* values, std::int64_t rows, st
                      const float* weights, std::byte* blocks) {
     switch (type) {
         case TensorType::Q4_0:
-            return encode<Block4Symmetric>(values, rows, cols, weights, blocks);
+            return encode<LayoutQ4_0>(values, rows, cols, weights, blocks);
         case TensorType::Q4_1:
-            return encode<Block4Affine>(values, rows, cols, weights, blocks);
+            return encode<LayoutQ4_1>(values, rows, cols, weights, blocks);
         case TensorType::Q5_0:
-            return encode<Block5Symmetric>(values, rows, cols, weights, blocks);
+            return encode<LayoutQ5_0>(values, rows, cols, weights, blocks);
         case TensorType::Q5_1:
-            return encode<Block5Affine>(values, rows, cols, weights, blocks);
+            return encode<LayoutQ5_1>(values, rows, cols, weights, blocks);
         default:
             return;
     }

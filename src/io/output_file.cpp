@@ -163,7 +163,7 @@ void OutputFile::fail(const char* doing, int error_number) const {
     throw Error(message).in_file(path_.string());
 }
 
-void OutputFile::reserve(std::uint64_t bytes) const {
+void OutputFile::reserve(std::uint64_t bytes) {
     if (bytes == 0) return;
     int result = 0;
     do {
@@ -174,6 +174,14 @@ void OutputFile::reserve(std::uint64_t bytes) const {
     // No such service on this file system: full disks then show only while writing.
     const bool unsupported = errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
     if (!unsupported) fail("reserve space", errno);
+    // Whether a file may be so long shows at once. It gets its length at the end: tmpfs takes
+    // longer to write within a file's length than beyond it.
+    set_size(bytes);
+    set_size(0);
+    size_to_set_ = bytes;
+}
+
+void OutputFile::set_size(std::uint64_t bytes) const {
     if (system_calls().truncate(fd_.get(), static_cast<off_t>(bytes)) != 0) {
         fail("set the size", errno);
     }
@@ -217,6 +225,7 @@ void OutputFile::read_at(std::uint64_t offset, std::span<std::byte> bytes) const
 }
 
 void OutputFile::sync() {
+    if (size_to_set_ != 0) set_size(size_to_set_);
     while (system_calls().fsync(fd_.get()) != 0) {
         if (errno != EINTR) fail("write to the disk", errno);
     }

@@ -64,7 +64,8 @@ class OutputFile {
     void rename_over();
     void sync_folder() const;
     [[noreturn]] void fail(const char* doing, int error_number) const;
-    void reserve(std::uint64_t bytes) const;
+    void reserve(std::uint64_t bytes);
+    void set_size(std::uint64_t bytes) const;
     void keep_permissions() const;
 
     std::filesystem::path path_;    ///< as given, for messages
@@ -73,6 +74,7 @@ class OutputFile {
     Descriptor fd_;
     RegisteredTemporary registered_;
     bool overwrite_;
+    std::uint64_t size_to_set_ = 0;  ///< when the file ends; 0 where its space was reserved
     bool synced_ = false;
     /// What stands under the two names.
     enum class State {

@@ -70,12 +70,16 @@ HWY_INLINE Mask solve(Floats sum_w, Floats sum_x, Floats sum_l, Floats sum_l2, F
     return hn::Gt(determinant, hn::Zero(d));
 }
 
+/// Ranges of values that leave their inverse and its products far from overflow and underflow.
+inline constexpr float least_range = 0x1p-100f;
+inline constexpr float most_range = 0x1p100f;
+
 /// What the search of one tile knows between its steps, by column. It lies in memory so that tiles
 /// can take turns.
 struct SearchState {
     // Of the problem. `has_range` is 1, or 0 where there is nothing to search.
     HWY_ALIGN float has_range[max_columns];
-    HWY_ALIGN float lowest[max_columns];
+    HWY_ALIGN float least_range[max_columns];  ///< from here on to `most_range` it is ordinary
     HWY_ALIGN float highest[max_columns];
     HWY_ALIGN float flat_min[max_columns];
     HWY_ALIGN float weight_sum[max_columns];
@@ -118,49 +122,40 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state)
         sum_w = hn::Add(sum_w, w);
         sum_x = hn::Add(sum_x, hn::Mul(w, x));
     }
-    hn::Store(min, d, state.lowest + column);
+    const Floats span = hn::Sub(max, min);
     min = hn::IfThenZeroElse(hn::Gt(min, hn::Zero(d)), min);
     hn::Store(min, d, state.flat_min + column);
     const Mask has_range = hn::Gt(max, min);
     store_flag(has_range, state.has_range + column);
+    const Floats least = hn::Max(hn::Mul(span, hn::Set(d, 0x1p-10f)), hn::Set(d, least_range));
+    hn::Store(hn::IfThenElseZero(has_range, least), d, state.least_range + column);
     hn::Store(hn::IfThenElseZero(has_range, min), d, state.min + column);
     hn::Store(hn::IfThenElse(has_range, max, hn::Set(d, 1.0f)), d, state.highest + column);
     hn::Store(sum_w, d, state.weight_sum + column);
     hn::Store(sum_x, d, state.value_sum + column);
 }
 
-/// The inverse scale that spreads the values above the best min over `spread` levels, and what it
-/// says of the levels: the lanes in which none lies above the highest level, and those in which
-/// none is out of nearest_in_range()'s reach. Rounding is monotone, so it is enough to look at the
-/// smallest and the largest value. Lanes without a range count as both, for whatever they compute
-/// is discarded.
-HWY_INLINE void prepare_candidate(float spread, Floats levels, std::size_t column,
-                                  SearchState& state, Mask& within, Mask& tame) {
+/// The inverse scale that spreads the values above the best min over `spread` levels. Returns the
+/// lanes in which the range is ordinary: then levels reach up to the spread, but for rounding, and
+/// the smallest value lies at most a thousand times as far below.
+HWY_INLINE Mask prepare_candidate(float spread, std::size_t column, SearchState& state) {
     const FloatTag d;
-    const Floats min = hn::Load(d, state.min + column);
-    const Floats range = hn::Sub(hn::Load(d, state.highest + column), min);
-    const Floats inverse = hn::Div(hn::Set(d, spread), range);
-    hn::Store(inverse, d, state.next_inverse + column);
-    const Floats lowest = hn::Load(d, state.lowest + column);
-    const Floats top = hn::Mul(inverse, range);
-    // Rounding errors can leave a min above all values; then the smallest has the highest level.
-    const Floats low = hn::Mul(inverse, hn::Sub(lowest, min));
-    const Mask low_is_tame = is_in_nearest_range(low);
-    const Mask no_range = hn::Not(load_flag(state.has_range + column));
-    const Mask ends_within =
-        hn::And(hn::Le(nearest_in_range(low), levels), hn::Le(nearest_in_range(top), levels));
-    within = hn::Or(hn::And(low_is_tame, ends_within), no_range);
-    tame = hn::Or(hn::And(low_is_tame, is_in_nearest_range(top)), no_range);
+    const Floats range =
+        hn::Sub(hn::Load(d, state.highest + column), hn::Load(d, state.min + column));
+    hn::Store(hn::Div(hn::Set(d, spread), range), d, state.next_inverse + column);
+    return hn::And(hn::Ge(range, hn::Load(d, state.least_range + column)),
+                   hn::Le(range, hn::Set(d, most_range)));
 }
 
-/// The same for both vectors of a tile: what is known of all its levels.
-HWY_INLINE Reach prepare_tile(float spread, Floats levels, SearchState& state) {
+/// The same for both vectors of a tile: what is known of all its levels. Rounding is monotone, so
+/// that no value comes out higher than the largest does.
+HWY_INLINE Reach prepare_tile(float spread, float levels, SearchState& state) {
     const FloatTag d;
-    Mask within0, within1, tame0, tame1;
-    prepare_candidate(spread, levels, 0, state, within0, tame0);
-    prepare_candidate(spread, levels, hn::Lanes(d), state, within1, tame1);
-    if (hn::AllTrue(d, hn::And(within0, within1))) return Reach::within;
-    return HWY_LIKELY(hn::AllTrue(d, hn::And(tame0, tame1))) ? Reach::above : Reach::wild;
+    const Mask ordinary = hn::And(prepare_candidate(spread, 0, state),
+                                  prepare_candidate(spread, hn::Lanes(d), state));
+    if (HWY_UNLIKELY(!hn::AllTrue(d, ordinary))) return Reach::wild;
+    // A hundredth is far more than the errors of the inverse and of the product.
+    return spread < levels + 0.49f ? Reach::within : Reach::above;
 }
 
 /// Least squares for the candidate's sums.
@@ -204,8 +199,9 @@ HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
 
 /// Levels and least squares for the candidate that spreads the values over `spread` levels, by the
 /// cheapest form of the levels that is exact.
-HWY_INLINE void fit_candidate(float spread, Floats highest, Tile& tile, SearchState& state) {
-    switch (prepare_tile(spread, highest, state)) {
+HWY_INLINE void fit_candidate(float spread, float levels, Tile& tile, SearchState& state) {
+    const Floats highest = hn::Set(FloatTag(), levels);
+    switch (prepare_tile(spread, levels, state)) {
         case Reach::within:
             return fit_levels<Reach::within>(highest, tile, state);
         case Reach::above:
@@ -283,7 +279,7 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const Floats highest = hn::Set(d, levels);
-    const Reach reach = prepare_tile(levels, highest, state);
+    const Reach reach = prepare_tile(levels, levels, state);
     for (std::size_t column = 0; column < tile.columns; column += lanes) {
         const Floats inverse = hn::Load(d, state.next_inverse + column);
         hn::Store(inverse, d, state.inverse + column);
@@ -292,7 +288,7 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     }
     Floats error0, error1;
     if (HWY_LIKELY(reach != Reach::wild)) {
-        sum_first_errors<kAbsolute, Reach::above>(highest, tile, state, error0, error1);
+        sum_first_errors<kAbsolute, Reach::within>(highest, tile, state, error0, error1);
     } else {
         sum_first_errors<kAbsolute, Reach::wild>(highest, tile, state, error0, error1);
     }
@@ -315,7 +311,7 @@ HWY_NOINLINE void search(const AffineSpec& spec, std::size_t tile_count, Tile* t
     for (int k = 0; k <= spec.last; ++k) {
         const float spread = spec.first + spec.step * static_cast<float>(k) + levels;
         for (std::size_t t = 0; t < tile_count; ++t) {
-            fit_candidate(spread, hn::Set(d, levels), tiles[t], states[t]);
+            fit_candidate(spread, levels, tiles[t], states[t]);
         }
         for (std::size_t t = 0; t < tile_count; ++t) {
             Floats error0, error1;

@@ -31,32 +31,27 @@ struct LevelBounds {
     int highest;
 };
 
-/// A tile with what the descent keeps of each value: its level, as an integer above level_bias (in
-/// Tile::levels), and its terms in the two sums.
+/// A tile with what the descent keeps of each value: its level, as an integer above nearest_bias
+/// (in Tile::levels), and its terms in the two sums.
 struct DescentTile : Tile {
     HWY_ALIGN float xl_terms[max_problem_size * max_columns];
     HWY_ALIGN float ll_terms[max_problem_size * max_columns];
 };
 
-/// Levels are kept as nearest_int() finds them, before it subtracts.
-inline constexpr int level_bias = 0x00400000;
-
-/// nearest_int(scaled) + level_bias, clamped.
+/// nearest_int(scaled) + nearest_bias, clamped.
 template <DescentPolicy policy>
 HWY_INLINE Ints biased_level(Floats scaled, LevelBounds bounds) {
-    const FloatTag d;
     const IntTag di;
-    const Ints bits = hn::BitCast(di, hn::Add(scaled, hn::Set(d, nearest_magic)));
-    Ints level = hn::And(bits, hn::Set(di, 0x007FFFFF));
-    level = hn::Min(level, hn::Set(di, bounds.highest + level_bias));
+    Ints level = biased_nearest(scaled);
+    level = hn::Min(level, hn::Set(di, bounds.highest + nearest_bias));
     if constexpr (policy.has_lowest) {
-        level = hn::Max(level, hn::Set(di, bounds.lowest + level_bias));
+        level = hn::Max(level, hn::Set(di, bounds.lowest + nearest_bias));
     }
     return level;
 }
 
 HWY_INLINE Floats level_of_biased(Ints biased) {
-    return hn::ConvertTo(FloatTag(), hn::Sub(biased, hn::Set(IntTag(), level_bias)));
+    return hn::ConvertTo(FloatTag(), hn::Sub(biased, hn::Set(IntTag(), nearest_bias)));
 }
 
 /// A level as the reference stores it; the bias ends in zero bits, so that it stays.
@@ -64,7 +59,7 @@ template <DescentPolicy policy>
 HWY_INLINE Ints stored_level(Ints biased) {
     if constexpr (!policy.wraps_to_byte) return biased;
     const IntTag di;
-    return hn::Or(hn::And(biased, hn::Set(di, 0xFF)), hn::Set(di, level_bias));
+    return hn::Or(hn::And(biased, hn::Set(di, 0xFF)), hn::Set(di, nearest_bias));
 }
 
 /// Starts one value: its level for `inverse`, its terms, and its part of the sums.
@@ -220,7 +215,7 @@ HWY_INLINE void store_levels(const Tile& tile, int offset, const float* flags, s
     transpose_from_tile(tile.levels, tile.columns, tile.size, rows);
     for (std::size_t at = 0; at < total; at += hn::Lanes(d)) {
         const Ints biased = hn::BitCast(di, hn::Load(d, rows + at));
-        hn::StoreU(hn::DemoteTo(d8, hn::Add(biased, hn::Set(di, offset - level_bias))), d8,
+        hn::StoreU(hn::DemoteTo(d8, hn::Add(biased, hn::Set(di, offset - nearest_bias))), d8,
                    bytes + at);
     }
     for (std::int64_t c = 0; c < used; ++c) {

@@ -32,18 +32,22 @@ using Mask = hn::Mask<FloatTag>;
 /// Adding this to a float of magnitude below 2^22 leaves the nearest integer, ties to even, in the
 /// low bits of the mantissa.
 inline constexpr float nearest_magic = 12582912.0f;
+/// How far those bits lie above the integer.
+inline constexpr int nearest_bias = 0x00400000;
+
+/// nearest_int() plus nearest_bias, which saves an instruction where a clamp follows.
+HWY_INLINE Ints biased_nearest(Floats v) {
+    const IntTag di;
+    const Ints bits = hn::BitCast(di, hn::Add(v, hn::Set(FloatTag(), nearest_magic)));
+    return hn::And(bits, hn::Set(di, 0x007FFFFF));
+}
 
 /// The reference's conversion to the nearest integer, wrapping as it does for values out of range.
 HWY_INLINE Ints nearest_int(Floats v) {
-    const FloatTag d;
-    const IntTag di;
-    const Ints bits = hn::BitCast(di, hn::Add(v, hn::Set(d, nearest_magic)));
-    return hn::Sub(hn::And(bits, hn::Set(di, 0x007FFFFF)), hn::Set(di, 0x00400000));
+    return hn::Sub(biased_nearest(v), hn::Set(IntTag(), nearest_bias));
 }
 
-/// nearest_int() as a float, for magnitudes up to nearest_limit only. The sign of a zero may
-/// differ.
-inline constexpr float nearest_limit = 4194303.0f;
+/// nearest_int() as a float, for magnitudes up to 4194303 only. The sign of a zero may differ.
 HWY_INLINE Floats nearest_in_range(Floats v) {
 #if HWY_TARGET == HWY_EMU128
     // EMU128's Round adds a half first, which is wrong for the float just below a half.
@@ -54,14 +58,9 @@ HWY_INLINE Floats nearest_in_range(Floats v) {
 #endif
 }
 
-/// True in lanes where nearest_in_range() may stand in for nearest_int(); false for NaN.
-HWY_INLINE Mask is_in_nearest_range(Floats v) {
-    return hn::Le(hn::Abs(v), hn::Set(FloatTag(), nearest_limit));
-}
-
 // Clamps of floats (not NaN) by integer instructions: x86 has more units for those than for float
-// minima, which compete with additions. Bits of floats order like integers: as signed ones against
-// a number that is not negative, as unsigned ones, backwards, against a negative one.
+// minima, which compete with additions. Bits of floats order like signed integers against a number
+// that is not negative.
 
 /// max(v, +0): a negative zero becomes positive.
 HWY_INLINE Floats clamp_from_zero(Floats v) {
@@ -73,12 +72,6 @@ HWY_INLINE Floats clamp_to_positive(Floats v, Floats highest) {
     const IntTag di;
     return hn::BitCast(FloatTag(), hn::Min(hn::BitCast(di, v), hn::BitCast(di, highest)));
 }
-/// max(v, lowest), where lowest is negative.
-HWY_INLINE Floats clamp_from_negative(Floats v, Floats lowest) {
-    const hn::RebindToUnsigned<FloatTag> du;
-    return hn::BitCast(FloatTag(), hn::Min(hn::BitCast(du, v), hn::BitCast(du, lowest)));
-}
-
 /// `a < b ? a : b` with the operands' roles as in C: b wins ties (signed zeros) and NaN.
 HWY_INLINE Floats select_smaller(Floats a, Floats b) {
     return hn::IfThenElse(hn::Lt(a, b), a, b);

@@ -20,10 +20,12 @@ using SignedByteTag = hn::Rebind<std::int8_t, FloatTag>;
 
 HWY_INLINE void store_levels(Floats scaled, LevelRange range, std::uint8_t* levels) {
     const IntTag di;
-    const Ints level = hn::Min(hn::Max(nearest_int(scaled), hn::Set(di, range.lowest)),
-                               hn::Set(di, range.highest));
-    const ByteTag d8;
-    hn::StoreU(hn::DemoteTo(d8, hn::Add(level, hn::Set(di, range.offset))), d8, levels);
+    const Ints level =
+        hn::Min(hn::Max(biased_nearest(scaled), hn::Set(di, nearest_bias + range.lowest)),
+                hn::Set(di, nearest_bias + range.highest));
+    const Ints byte = hn::Add(level, hn::Set(di, range.offset - nearest_bias));
+    const hn::RebindToUnsigned<IntTag> du;
+    hn::StoreU(hn::TruncateTo(ByteTag(), hn::BitCast(du, byte)), ByteTag(), levels);
 }
 
 void relevel_lanes(const float* values, std::int64_t count, int size, const float* scale,
