@@ -25,18 +25,21 @@ enum class Reach {
     wild,    ///< nothing: out-of-range values wrap as they do in the reference
 };
 
-/// A value's level as a float.
+/// A value's level as a float, and `scaled`, of which it is the nearest integer but for negative
+/// ones.
 template <Reach kReach>
-HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest) {
+HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest, Floats& scaled) {
     const FloatTag d;
-    const Floats scaled = hn::Mul(inverse, hn::Sub(x, base));
+    scaled = hn::Mul(inverse, hn::Sub(x, base));
     if constexpr (kReach == Reach::wild) {
         const IntTag di;
         const Ints level = hn::Max(nearest_int(scaled), hn::Zero(di));
         return hn::Min(hn::ConvertTo(d, level), highest);
     } else {
         const Floats level = clamp_from_zero(nearest_in_range(scaled));
-        return kReach == Reach::within ? level : clamp_to_positive(level, highest);
+        if constexpr (kReach == Reach::within) return level;
+        scaled = clamp_to_positive(scaled, highest);
+        return clamp_to_positive(level, highest);
     }
 }
 
@@ -94,7 +97,9 @@ struct SearchState {
     HWY_ALIGN float next_scale[max_columns];
     HWY_ALIGN float next_min[max_columns];
     HWY_ALIGN float next_inverse[max_columns];
-    HWY_ALIGN float solved[max_columns];  ///< 1 where least squares has a solution, else 0
+    HWY_ALIGN float solved[max_columns];   ///< 1 where least squares has a solution, else 0
+    HWY_ALIGN float repeats[max_columns];  ///< 1 where the one after it has the same levels, else 0
+    HWY_ALIGN float number[max_columns];   ///< which one of the sweep it is
 };
 
 HWY_INLINE void store_flag(Mask mask, float* flags) {
@@ -133,29 +138,31 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state)
     hn::Store(hn::IfThenElse(has_range, max, hn::Set(d, 1.0f)), d, state.highest + column);
     hn::Store(sum_w, d, state.weight_sum + column);
     hn::Store(sum_x, d, state.value_sum + column);
+    hn::Store(hn::Zero(d), d, state.number + column);
 }
 
 /// The inverse scale that spreads the values above the best min over `spread` levels. Returns the
 /// lanes in which the range is ordinary: then levels reach up to the spread, but for rounding, and
 /// the smallest value lies at most a thousand times as far below.
-HWY_INLINE Mask prepare_candidate(float spread, std::size_t column, SearchState& state) {
+HWY_INLINE Mask prepare_candidate(Floats spread, std::size_t column, SearchState& state) {
     const FloatTag d;
     const Floats range =
         hn::Sub(hn::Load(d, state.highest + column), hn::Load(d, state.min + column));
-    hn::Store(hn::Div(hn::Set(d, spread), range), d, state.next_inverse + column);
+    hn::Store(hn::Div(spread, range), d, state.next_inverse + column);
     return hn::And(hn::Ge(range, hn::Load(d, state.least_range + column)),
                    hn::Le(range, hn::Set(d, most_range)));
 }
 
 /// The same for both vectors of a tile: what is known of all its levels. Rounding is monotone, so
 /// that no value comes out higher than the largest does.
-HWY_INLINE Reach prepare_tile(float spread, float levels, SearchState& state) {
+HWY_INLINE Reach prepare_tile(Floats spread0, Floats spread1, Floats levels, SearchState& state) {
     const FloatTag d;
-    const Mask ordinary = hn::And(prepare_candidate(spread, 0, state),
-                                  prepare_candidate(spread, hn::Lanes(d), state));
+    const Mask ordinary = hn::And(prepare_candidate(spread0, 0, state),
+                                  prepare_candidate(spread1, hn::Lanes(d), state));
     if (HWY_UNLIKELY(!hn::AllTrue(d, ordinary))) return Reach::wild;
     // A hundredth is far more than the errors of the inverse and of the product.
-    return spread < levels + 0.49f ? Reach::within : Reach::above;
+    const Floats limit = hn::Add(levels, hn::Set(d, 0.49f));
+    return hn::AllTrue(d, hn::Lt(hn::Max(spread0, spread1), limit)) ? Reach::within : Reach::above;
 }
 
 /// Least squares for the candidate's sums.
@@ -171,10 +178,53 @@ HWY_INLINE void solve_candidate(std::size_t column, Floats sum_l, Floats sum_l2,
     hn::Store(min, d, state.next_min + column);
 }
 
+/// Where in the sweep the problems are. In step: `number` is the candidate for all. Otherwise each
+/// lane has its own in SearchState; lanes that are through with the sweep repeat the last.
+struct Place {
+    const AffineSpec& spec;
+    int number;
+};
+
+/// How many levels the candidate at hand spreads the values of a problem over.
+template <bool kLooks>
+HWY_INLINE Floats spread_of_candidate(const Place& place, std::size_t column,
+                                      const SearchState& state) {
+    const FloatTag d;
+    const AffineSpec& spec = place.spec;
+    const auto levels = static_cast<float>(spec.levels);
+    if constexpr (!kLooks) {
+        return hn::Set(d, spec.first + spec.step * static_cast<float>(place.number) + levels);
+    }
+    const Floats number =
+        hn::Min(hn::Load(d, state.number + column), hn::Set(d, static_cast<float>(spec.last)));
+    const Floats wider = hn::Add(hn::Set(d, spec.first), hn::Mul(hn::Set(d, spec.step), number));
+    return hn::Add(wider, hn::Set(d, levels));
+}
+
+/// What the next candidate multiplies scaled values by, or up to two hundredths of the difference
+/// more: that covers the approximation and all rounding.
+HWY_INLINE Floats growth_to_next(const AffineSpec& spec, Floats spread) {
+    const FloatTag d;
+    const Floats steps = hn::ApproximateReciprocal(spread);
+    return hn::MulAdd(steps, hn::Set(d, spec.step * (1 + 0x1p-6f)), hn::Set(d, 1.0f));
+}
+
+/// Whether the values keep their levels as they grow. The next candidate's levels are at least as
+/// high, since every step to them is monotone; `rise` becomes the largest that a value would lie
+/// above its level. Below a half, by more than rounding can make up for, no level changes.
+HWY_INLINE void look_ahead(Floats growth, Floats scaled, Floats level, Ints& rise) {
+    rise = hn::Max(rise, hn::BitCast(IntTag(), hn::MulSub(growth, scaled, level)));
+}
+HWY_INLINE void store_repeats(Ints rise, float* repeats) {
+    const FloatTag d;
+    store_flag(hn::Lt(hn::BitCast(d, rise), hn::Set(d, 0.5f - 0x1p-16f)), repeats);
+}
+
 /// One pass over the tile: levels for the candidate, their sums for both vectors, and what least
-/// squares makes of them.
-template <Reach kReach>
-HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
+/// squares makes of them. kLooks: finds out too where the next candidate has the same levels.
+template <Reach kReach, bool kLooks>
+HWY_INLINE void fit_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
+                           SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const std::size_t end = tile.size * 2 * lanes;
@@ -183,40 +233,62 @@ HWY_INLINE void fit_levels(Floats highest, Tile& tile, SearchState& state) {
     const Floats inverse0 = hn::Load(d, state.next_inverse);
     const Floats inverse1 = hn::Load(d, state.next_inverse + lanes);
     Floats l0 = hn::Zero(d), l1 = l0, ll0 = l0, ll1 = l0, xl0 = l0, xl1 = l0;
+    Ints rise0 = hn::Zero(IntTag()), rise1 = rise0;
     for (std::size_t at = 0; at < end; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
-        const Floats level0 = level_of<kReach>(x0, base0, inverse0, highest);
-        const Floats level1 = level_of<kReach>(x1, base1, inverse1, highest);
+        Floats scaled0, scaled1;
+        const Floats level0 = level_of<kReach>(x0, base0, inverse0, highest, scaled0);
+        const Floats level1 = level_of<kReach>(x1, base1, inverse1, highest, scaled1);
+        if constexpr (kLooks) {
+            look_ahead(growth0, scaled0, level0, rise0);
+            look_ahead(growth1, scaled1, level1, rise1);
+        }
         hn::Store(level0, d, tile.levels + at);
         hn::Store(level1, d, tile.levels + at + lanes);
         add_to_sums(x0, hn::Load(d, tile.weights + at), level0, l0, ll0, xl0);
         add_to_sums(x1, hn::Load(d, tile.weights + at + lanes), level1, l1, ll1, xl1);
     }
+    if constexpr (kLooks) {
+        store_repeats(rise0, state.repeats);
+        store_repeats(rise1, state.repeats + lanes);
+    }
     solve_candidate(0, l0, ll0, xl0, state);
     solve_candidate(lanes, l1, ll1, xl1, state);
 }
 
-/// Levels and least squares for the candidate that spreads the values over `spread` levels, by the
-/// cheapest form of the levels that is exact.
-HWY_INLINE void fit_candidate(float spread, float levels, Tile& tile, SearchState& state) {
-    const Floats highest = hn::Set(FloatTag(), levels);
-    switch (prepare_tile(spread, levels, state)) {
+/// Levels and least squares for the candidates at hand, by the cheapest form of the levels that is
+/// exact.
+template <bool kLooks>
+HWY_INLINE void fit_candidate(const Place& place, Tile& tile, SearchState& state) {
+    const FloatTag d;
+    const Floats highest = hn::Set(d, static_cast<float>(place.spec.levels));
+    const Floats spread0 = spread_of_candidate<kLooks>(place, 0, state);
+    const Floats spread1 = spread_of_candidate<kLooks>(place, hn::Lanes(d), state);
+    const Floats growth0 = growth_to_next(place.spec, spread0);
+    const Floats growth1 = growth_to_next(place.spec, spread1);
+    switch (prepare_tile(spread0, spread1, highest, state)) {
         case Reach::within:
-            return fit_levels<Reach::within>(highest, tile, state);
+            return fit_levels<Reach::within, kLooks>(highest, growth0, growth1, tile, state);
         case Reach::above:
-            return fit_levels<Reach::above>(highest, tile, state);
+            return fit_levels<Reach::above, kLooks>(highest, growth0, growth1, tile, state);
         case Reach::wild:
-            return fit_levels<Reach::wild>(highest, tile, state);
+            store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats);
+            store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats + hn::Lanes(d));
+            return fit_levels<Reach::wild, false>(highest, growth0, growth1, tile, state);
     }
 }
 
-/// Takes the candidate over in the lanes where its error is below the best.
-HWY_INLINE void adopt(std::size_t column, Floats new_error, SearchState& state) {
+/// Takes the candidate over in the lanes where its error is below the best; returns them.
+template <bool kLooks>
+HWY_INLINE Mask adopt(float last, std::size_t column, Floats new_error, SearchState& state) {
     const FloatTag d;
     const Floats error = hn::Load(d, state.error + column);
     const Floats min = hn::Load(d, state.min + column);
-    const Mask wins = hn::And(load_flag(state.solved + column), hn::Lt(new_error, error));
+    Mask wins = hn::And(load_flag(state.solved + column), hn::Lt(new_error, error));
+    if constexpr (kLooks) {
+        wins = hn::And(wins, hn::Le(hn::Load(d, state.number + column), hn::Set(d, last)));
+    }
     const auto take = [&](Floats taken, float* HWY_RESTRICT best) HWY_ATTR {
         hn::Store(hn::IfThenElse(wins, taken, hn::Load(d, best + column)), d, best + column);
     };
@@ -225,6 +297,19 @@ HWY_INLINE void adopt(std::size_t column, Floats new_error, SearchState& state) 
     take(hn::Load(d, state.next_inverse + column), state.inverse);
     take(min, state.base);
     take(hn::Load(d, state.next_min + column), state.min);
+    return wins;
+}
+
+/// Each lane goes on to its next candidate. One that has the same levels, measured from the same
+/// min, has the same sums and error and cannot win where this one did not: it is left out. Returns
+/// the lanes that are not through with the sweep.
+HWY_INLINE Mask go_on(float last, std::size_t column, Mask wins, SearchState& state) {
+    const FloatTag d;
+    const Floats left_out = hn::IfThenZeroElse(wins, hn::Load(d, state.repeats + column));
+    const Floats next = hn::Add(hn::Load(d, state.number + column), hn::Set(d, 1.0f));
+    const Floats number = hn::Add(next, left_out);
+    hn::Store(number, d, state.number + column);
+    return hn::Le(number, hn::Set(d, last));
 }
 
 /// Weighted errors of both vectors with the given scales and mins. `level_at(x, at, column)` is the
@@ -267,8 +352,9 @@ HWY_INLINE void sum_first_errors(Floats highest, const Tile& tile, const SearchS
                                  Floats& error0, Floats& error1) {
     const auto taken = [&](Floats x, std::size_t, std::size_t column) HWY_ATTR {
         const FloatTag d;
+        Floats scaled;
         return level_of<kReach>(x, hn::Load(d, state.min + column),
-                                hn::Load(d, state.inverse + column), highest);
+                                hn::Load(d, state.inverse + column), highest, scaled);
     };
     sum_errors<kAbsolute>(tile, state.scale, state.min, taken, error0, error1);
 }
@@ -279,7 +365,7 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const Floats highest = hn::Set(d, levels);
-    const Reach reach = prepare_tile(levels, levels, state);
+    const Reach reach = prepare_tile(highest, highest, highest, state);
     for (std::size_t column = 0; column < tile.columns; column += lanes) {
         const Floats inverse = hn::Load(d, state.next_inverse + column);
         hn::Store(inverse, d, state.inverse + column);
@@ -296,30 +382,54 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     hn::Store(error1, d, state.error + lanes);
 }
 
-/// Searches the tiles in turns: while the least squares of one divide, the sums of the other keep
-/// the processor busy.
-template <bool kAbsolute>
+/// Tries the candidate at hand on all tiles in turns: while the least squares of one divide, the
+/// sums of the other keep the processor busy. With kLooks, returns whether lanes have one left.
+template <bool kAbsolute, bool kLooks>
+HWY_INLINE bool try_candidate(const Place& place, std::size_t tile_count, Tile* tiles,
+                              SearchState* states) {
+    const FloatTag d;
+    const auto last = static_cast<float>(place.spec.last);
+    for (std::size_t t = 0; t < tile_count; ++t)
+        fit_candidate<kLooks>(place, tiles[t], states[t]);
+    Mask left = hn::MaskFromVec(hn::Zero(d));
+    for (std::size_t t = 0; t < tile_count; ++t) {
+        Floats error0, error1;
+        sum_candidate_errors<kAbsolute>(tiles[t], states[t], error0, error1);
+        const Mask wins0 = adopt<kLooks>(last, 0, error0, states[t]);
+        const Mask wins1 = adopt<kLooks>(last, hn::Lanes(d), error1, states[t]);
+        if constexpr (kLooks) {
+            left = hn::Or(left, go_on(last, 0, wins0, states[t]));
+            left = hn::Or(left, go_on(last, hn::Lanes(d), wins1, states[t]));
+        }
+    }
+    return !hn::AllFalse(d, left);
+}
+
+/// kLooks: leaves out candidates that cannot win, which takes each problem through the sweep at its
+/// own pace.
+template <bool kAbsolute, bool kLooks>
 HWY_NOINLINE void search(const AffineSpec& spec, std::size_t tile_count, Tile* tiles,
                          SearchState* states) {
     const FloatTag d;
-    const auto levels = static_cast<float>(spec.levels);
     for (std::size_t t = 0; t < tile_count; ++t) {
         survey(tiles[t], 0, states[t]);
         survey(tiles[t], hn::Lanes(d), states[t]);
-        start<kAbsolute>(levels, tiles[t], states[t]);
+        start<kAbsolute>(static_cast<float>(spec.levels), tiles[t], states[t]);
     }
-    for (int k = 0; k <= spec.last; ++k) {
-        const float spread = spec.first + spec.step * static_cast<float>(k) + levels;
-        for (std::size_t t = 0; t < tile_count; ++t) {
-            fit_candidate(spread, levels, tiles[t], states[t]);
+    if constexpr (kLooks) {
+        while (try_candidate<kAbsolute, true>({spec, 0}, tile_count, tiles, states)) {
         }
-        for (std::size_t t = 0; t < tile_count; ++t) {
-            Floats error0, error1;
-            sum_candidate_errors<kAbsolute>(tiles[t], states[t], error0, error1);
-            adopt(0, error0, states[t]);
-            adopt(hn::Lanes(d), error1, states[t]);
-        }
+    } else {
+        for (int k = 0; k <= spec.last; ++k)
+            try_candidate<kAbsolute, false>({spec, k}, tile_count, tiles, states);
     }
+}
+
+/// Looking ahead makes a candidate an eighth dearer, and the slowest of all lanes counts. It pays
+/// where fewer than one in two of a problem's levels changes from a candidate to the next: values
+/// grow by half a step on average.
+bool pays_to_look(const AffineSpec& spec, int size) {
+    return spec.step * static_cast<float>(size) < 1;
 }
 
 /// Writes the results of a tile's first `used` problems.
@@ -352,6 +462,9 @@ void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const Af
     constexpr std::size_t most_tiles = 2;
     Tile tiles[most_tiles];
     SearchState states[most_tiles];
+    const bool looks = pays_to_look(spec, problems.size);
+    const auto run = spec.absolute_error ? (looks ? search<true, true> : search<true, false>)
+                                         : (looks ? search<false, true> : search<false, false>);
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < problems.count;) {
         std::int64_t used[most_tiles];
@@ -360,11 +473,7 @@ void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const Af
         for (; count < most_tiles && next < problems.count; ++count, next += columns) {
             used[count] = load_tile(problems, next, tiles[count]);
         }
-        if (spec.absolute_error) {
-            search<true>(spec, count, tiles, states);
-        } else {
-            search<false>(spec, count, tiles, states);
-        }
+        run(spec, count, tiles, states);
         for (std::size_t t = 0; t < count; ++t, first += columns) {
             store_fits(states[t], first, used[t], fits);
         }
