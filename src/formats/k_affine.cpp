@@ -156,14 +156,18 @@ void fit(const AffineType& type, const float* importance, std::int64_t offset, s
 }
 
 /// Integer scales by the largest one.
-void scale_by_largest(const AffineType& type, Group& group) {
-    const int subs = type.sub_blocks();
-    const auto highest = static_cast<float>(type.scale_levels);
+template <class Block>
+void scale_by_largest(Group& group) {
+    constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
+    constexpr int subs = type.sub_blocks();
+    constexpr auto highest = static_cast<float>(type.scale_levels);
     for (int s = 0; s < 2 * group.count; ++s) {
         const float* const scales = group.scales_and_mins + s * subs;
-        float largest = 0;
+        // Four at a time: a chain of comparisons would take as long as all the rest.
+        float largest_of[4] = {};
         for (int j = 0; j < subs; ++j)
-            largest = scales[j] > largest ? scales[j] : largest;
+            largest_of[j % 4] = scales[j] > largest_of[j % 4] ? scales[j] : largest_of[j % 4];
+        const float largest = *std::ranges::max_element(largest_of);
         const float inverse = largest > 0 ? highest / largest : 0.0f;
         for (int j = 0; j < subs; ++j) {
             group.integers[s * subs + j] =
@@ -240,7 +244,7 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
         if (weights != nullptr) {
             scale_by_fit(type, group);
         } else {
-            scale_by_largest(type, group);
+            scale_by_largest<Block>(group);
         }
         if (weights != nullptr ? type.weighted_caps_scales : type.plain_caps_scales) {
             const auto highest = static_cast<std::uint8_t>(type.scale_levels);

@@ -38,39 +38,37 @@ void unpack_pairs(const std::uint8_t* in, std::int8_t* levels) {
 /// wrapped scales can be, spills as it does there.
 inline void pack_scales_and_mins(const std::uint8_t* scales, const std::uint8_t* mins,
                                  std::uint8_t* out) {
-    for (int j = 0; j < 4; ++j) {
-        const std::uint8_t high_scale = scales[j + 4];
-        const std::uint8_t high_min = mins[j + 4];
-        out[j] = static_cast<std::uint8_t>(scales[j] | (high_scale >> 4) << 6);
-        out[j + 4] = static_cast<std::uint8_t>(mins[j] | (high_min >> 4) << 6);
-        out[j + 8] = static_cast<std::uint8_t>((high_scale & 15) | (high_min & 15) << 4);
-    }
+    const auto high_scales = load<std::uint32_t>(scales + 4);
+    const auto high_mins = load<std::uint32_t>(mins + 4);
+    store(load<std::uint32_t>(scales) | (high_scales & 0x30303030u) << 2, out);
+    store(load<std::uint32_t>(mins) | (high_mins & 0x30303030u) << 2, out + 4);
+    store((high_scales & 0x0F0F0F0Fu) | (high_mins & 0x0F0F0F0Fu) << 4, out + 8);
 }
 inline void unpack_scales_and_mins(const std::uint8_t* in, std::uint8_t* scales,
                                    std::uint8_t* mins) {
-    for (int j = 0; j < 4; ++j) {
-        scales[j] = in[j] & 63;
-        mins[j] = in[j + 4] & 63;
-        scales[j + 4] = static_cast<std::uint8_t>((in[j + 8] & 15) | (in[j] >> 6) << 4);
-        mins[j + 4] = static_cast<std::uint8_t>((in[j + 8] >> 4) | (in[j + 4] >> 6) << 4);
-    }
+    const auto scale_word = load<std::uint32_t>(in);
+    const auto min_word = load<std::uint32_t>(in + 4);
+    const auto low_nibbles = load<std::uint32_t>(in + 8);
+    store(scale_word & 0x3F3F3F3Fu, scales);
+    store(min_word & 0x3F3F3F3Fu, mins);
+    store((low_nibbles & 0x0F0F0F0Fu) | (scale_word >> 2 & 0x30303030u), scales + 4);
+    store((low_nibbles >> 4 & 0x0F0F0F0Fu) | (min_word >> 2 & 0x30303030u), mins + 4);
 }
 
 /// Sixteen scales of 6 bits in 12 bytes: nibbles first, then the upper two bits of each.
 inline void pack_scales(const std::uint8_t* scales, std::uint8_t* out) {
-    for (int j = 0; j < 8; ++j) {
-        out[j] = static_cast<std::uint8_t>((scales[j] & 15) | (scales[j + 8] & 15) << 4);
-    }
-    for (int j = 0; j < 4; ++j) {
-        out[j + 8] = static_cast<std::uint8_t>(scales[j] >> 4 | scales[j + 4] >> 4 << 2 |
-                                               scales[j + 8] >> 4 << 4 | scales[j + 12] >> 4 << 6);
-    }
+    pack_planes<4, 8>(scales, out);
+    std::uint32_t upper_pairs = 0;
+    for (int j = 0; j < 4; ++j)
+        upper_pairs |= (load<std::uint32_t>(scales + 4 * j) >> 4 & 0x03030303u) << (2 * j);
+    store(upper_pairs, out + 8);
 }
 inline void unpack_scales(const std::uint8_t* in, std::uint8_t* scales) {
-    for (int j = 0; j < 16; ++j) {
-        const int low = j < 8 ? in[j] & 15 : in[j - 8] >> 4;
-        const int high = in[8 + j % 4] >> (2 * (j / 4)) & 3;
-        scales[j] = static_cast<std::uint8_t>(low | high << 4);
+    unpack_planes<4, 8>(in, scales);
+    for (int j = 0; j < 4; ++j) {
+        const auto low_nibbles = load<std::uint32_t>(scales + 4 * j);
+        const auto upper_pairs = load<std::uint32_t>(in + 8) >> (2 * j) & 0x03030303u;
+        store(low_nibbles | upper_pairs << 4, scales + 4 * j);
     }
 }
 

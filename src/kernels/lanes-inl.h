@@ -109,11 +109,40 @@ HWY_INLINE void transpose_4x4(const float* in0, const float* in1, const float* i
     hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + 3 * out_stride);
 }
 
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+/// Transposes four values of eight problems, two of which share a vector.
+HWY_INLINE void transpose_8x4(const float* const* in, std::size_t at, float* HWY_RESTRICT out,
+                              std::size_t out_stride) {
+    const hn::Full128<float> half;
+    const hn::Full256<float> d;
+    const hn::Full256<double> pairs;
+    const auto load = [&](std::size_t c) HWY_ATTR {
+        return hn::Combine(d, hn::LoadU(half, in[c + 4] + at), hn::LoadU(half, in[c] + at));
+    };
+    const auto v0 = load(0), v1 = load(1), v2 = load(2), v3 = load(3);
+    const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(d, v0, v1));
+    const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, v0, v1));
+    const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, v2, v3));
+    const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, v2, v3));
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, out);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, out + out_stride);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, out + 2 * out_stride);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, out + 3 * out_stride);
+}
+#endif
+
 /// Transposes `size` values of each of `columns` problems (both multiples of four): value i of
 /// problem c goes to tile[i * columns + c].
 HWY_INLINE void transpose_to_tile(const float* const* problems, std::size_t columns,
                                   std::size_t size, float* HWY_RESTRICT tile) {
-    for (std::size_t c = 0; c < columns; c += 4) {
+    std::size_t c = 0;
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+    for (; c + 8 <= columns; c += 8) {
+        for (std::size_t i = 0; i < size; i += 4)
+            transpose_8x4(problems + c, i, tile + i * columns + c, columns);
+    }
+#endif
+    for (; c < columns; c += 4) {
         const float* const* const p = problems + c;
         for (std::size_t i = 0; i < size; i += 4) {
             transpose_4x4(p[0] + i, p[1] + i, p[2] + i, p[3] + i, tile + i * columns + c, columns);
