@@ -62,13 +62,12 @@ HWY_INLINE Ints stored_level(Ints biased) {
     return hn::Or(hn::And(biased, hn::Set(di, 0xFF)), hn::Set(di, nearest_bias));
 }
 
-/// Starts one value: its level for `inverse`, its terms, and its part of the sums.
+/// Starts one value, of weight w: its level for `inverse`, its terms, and its part of the sums.
 template <DescentPolicy policy>
-HWY_INLINE void start_level(DescentTile& tile, std::size_t at, Floats inverse, LevelBounds bounds,
-                            Floats& sum_xl, Floats& sum_ll) {
+HWY_INLINE void start_level(DescentTile& tile, std::size_t at, Floats w, Floats inverse,
+                            LevelBounds bounds, Floats& sum_xl, Floats& sum_ll) {
     const FloatTag d;
     const Floats x = hn::Load(d, tile.values + at);
-    const Floats w = hn::Load(d, tile.weights + at);
     const Floats wx = hn::Mul(w, x);
     const Ints biased = biased_level<policy>(hn::Mul(inverse, x), bounds);
     const Floats level = level_of_biased(biased);

@@ -62,7 +62,8 @@ HWY_INLINE void start_positive(const PositiveSpec& spec, DescentTile& tile, std:
     const Floats inverse = sweep_positive(spec, tile, column, largest);
     sum_xl = sum_ll = hn::Zero(FloatTag());
     for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
-        start_level<positive_descent>(tile, at, inverse, {0, spec.levels}, sum_xl, sum_ll);
+        const Floats w = hn::Load(FloatTag(), tile.weights + at);
+        start_level<positive_descent>(tile, at, w, inverse, {0, spec.levels}, sum_xl, sum_ll);
     }
 }
 

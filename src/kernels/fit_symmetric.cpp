@@ -20,7 +20,7 @@ namespace {
 /// One vector of problems: where its column starts, and the products weight * value.
 struct Column {
     const Tile& tile;
-    const float* weighted_values;
+    float* weighted_values;
     std::size_t column;
     int levels;
 };
@@ -39,8 +39,31 @@ HWY_INLINE Floats level_of(Floats x, Floats inverse, Floats lowest, Floats highe
     return hn::Min(kBelow ? hn::Max(level, lowest) : level, highest);
 }
 
-/// Sums of weight * value * level and weight * level^2 for two candidates. No level is out of
-/// nearest_in_range()'s reach: |inverse * value| is at most levels + step * reach, nearly.
+/// Adds weight * value * level and weight * level^2.
+HWY_INLINE void add_terms(Floats w, Floats wx, Floats level, Floats& xl, Floats& ll) {
+    xl = hn::Add(xl, hn::Mul(wx, level));
+    ll = hn::Add(ll, hn::Mul(hn::Mul(w, level), level));
+}
+
+/// The sums for the candidate that starts the search, and the products weight * value for the
+/// others. No level is out of nearest_in_range()'s reach: |inverse * value| is at most levels +
+/// step * reach, nearly.
+HWY_INLINE void sum_start(const Column& c, Floats inverse, Floats& xl, Floats& ll) {
+    const FloatTag d;
+    const Floats highest = hn::Set(d, static_cast<float>(c.levels - 1));
+    xl = ll = hn::Zero(d);
+    const std::size_t columns = c.tile.columns;
+    const std::size_t end = c.tile.size * columns;
+    for (std::size_t at = c.column; at < end; at += columns) {
+        const Floats x = hn::Load(d, c.tile.values + at);
+        const Floats w = hn::Load(d, c.tile.weights + at);
+        const Floats wx = hn::Mul(w, x);
+        hn::Store(wx, d, c.weighted_values + at);
+        add_terms(w, wx, level_of<false>(x, inverse, highest, highest), xl, ll);
+    }
+}
+
+/// The sums for two candidates.
 template <bool kBelow>
 HWY_INLINE void sum_two(const Column& c, Floats inverse_a, Floats inverse_b, Floats& xl_a,
                         Floats& xl_b, Floats& ll_a, Floats& ll_b) {
@@ -54,12 +77,8 @@ HWY_INLINE void sum_two(const Column& c, Floats inverse_a, Floats inverse_b, Flo
         const Floats x = hn::Load(d, c.tile.values + at);
         const Floats w = hn::Load(d, c.tile.weights + at);
         const Floats wx = hn::Load(d, c.weighted_values + at);
-        const Floats a = level_of<kBelow>(x, inverse_a, lowest, highest);
-        const Floats b = level_of<kBelow>(x, inverse_b, lowest, highest);
-        xl_a = hn::Add(xl_a, hn::Mul(wx, a));
-        xl_b = hn::Add(xl_b, hn::Mul(wx, b));
-        ll_a = hn::Add(ll_a, hn::Mul(hn::Mul(w, a), a));
-        ll_b = hn::Add(ll_b, hn::Mul(hn::Mul(w, b), b));
+        add_terms(w, wx, level_of<kBelow>(x, inverse_a, lowest, highest), xl_a, ll_a);
+        add_terms(w, wx, level_of<kBelow>(x, inverse_b, lowest, highest), xl_b, ll_b);
     }
 }
 
@@ -84,22 +103,21 @@ HWY_INLINE Floats sum_weights(const Column& c) {
     return sum;
 }
 
-/// What the value of largest magnitude is taken to: the start, then the sweep in order.
+/// What the value of largest magnitude is taken to: at the start, then in the sweep's order, which
+/// has pairs of candidates.
 struct Candidates {
-    float spread[2 * max_reach + 2];
+    float start;
+    float spread[2 * max_reach];
     int count;
 };
 
 Candidates list_candidates(const SymmetricSpec& spec) {
-    Candidates candidates{};
     const auto levels = static_cast<float>(spec.levels);
-    candidates.spread[candidates.count++] = -levels;
+    Candidates candidates{-levels, {}, 0};
     for (int k = -spec.reach; k <= spec.reach; ++k) {
         if (k == 0) continue;
         candidates.spread[candidates.count++] = -(levels + spec.step * static_cast<float>(k));
     }
-    // Candidates run in pairs; whatever completes the last one is not judged.
-    candidates.spread[candidates.count] = -levels;
     return candidates;
 }
 
@@ -108,7 +126,12 @@ HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& f
     Floats largest = find_largest_magnitude(c.tile, c.column);
     const Mask holds_something = ensure_magnitude(largest);
     Floats xl_a, xl_b, ll_a, ll_b;
-    Floats inverse = hn::Zero(d), scale = hn::Zero(d), best = hn::Zero(d);
+    // The start does not compete: it is what the others are measured by.
+    Floats inverse = hn::Div(hn::Set(d, candidates.start), largest);
+    sum_start(c, inverse, xl_a, ll_a);
+    // A NaN, which overflow can leave in the sum, counts as other than zero.
+    Floats scale = hn::IfThenZeroElse(hn::Eq(ll_a, hn::Zero(d)), hn::Div(xl_a, ll_a));
+    Floats best = hn::Mul(scale, xl_a);
     // A margin of a hundredth covers the rounding of the inverse and of the product.
     const float lowest_unclamped = -static_cast<float>(c.levels) - 0.49f;
     for (int k = 0; k < candidates.count; k += 2) {
@@ -122,15 +145,8 @@ HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& f
         } else {
             sum_two<true>(c, a, b, xl_a, xl_b, ll_a, ll_b);
         }
-        if (k == 0) {
-            inverse = a;
-            // A NaN, which overflow can leave in the sum, counts as other than zero.
-            scale = hn::IfThenZeroElse(hn::Eq(ll_a, hn::Zero(d)), hn::Div(xl_a, ll_a));
-            best = hn::Mul(scale, xl_a);
-        } else {
-            judge(xl_a, ll_a, a, scale, inverse, best);
-        }
-        if (k + 1 < candidates.count) judge(xl_b, ll_b, b, scale, inverse, best);
+        judge(xl_a, ll_a, a, scale, inverse, best);
+        judge(xl_b, ll_b, b, scale, inverse, best);
     }
     hn::Store(hn::IfThenElseZero(holds_something, scale), d, found.scale + c.column);
     hn::Store(hn::IfThenElseZero(holds_something, inverse), d, found.inverse + c.column);
@@ -147,10 +163,6 @@ void fit_symmetric_lanes(const SymmetricSpec& spec, const Problems& problems,
     const std::size_t lanes = hn::Lanes(d);
     for (std::int64_t first = 0; first < problems.count; first += columns) {
         const std::int64_t used = load_tile(problems, first, tile);
-        for (std::size_t at = 0; at < tile.size * tile.columns; at += lanes) {
-            const Floats x = hn::Load(d, tile.values + at);
-            hn::Store(hn::Mul(hn::Load(d, tile.weights + at), x), d, weighted_values + at);
-        }
         for (std::size_t column = 0; column < tile.columns; column += lanes) {
             const Column c{tile, weighted_values, column, spec.levels};
             search(candidates, c, found);

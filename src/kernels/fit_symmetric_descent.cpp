@@ -35,14 +35,16 @@ struct Search {
 HWY_INLINE void start(LevelBounds bounds, Search& search) {
     const FloatTag d;
     DescentTile& tile = search.tile;
-    weigh_tile(tile, [](Floats x, std::size_t) HWY_ATTR { return hn::Mul(x, x); });
     for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
         Floats largest = find_largest_magnitude(tile, column);
         store_flags(ensure_magnitude(largest), column, search.flags);
         const Floats inverse = hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
         Floats sum_xl = hn::Zero(d), sum_ll = hn::Zero(d);
         for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
-            start_level<symmetric_descent>(tile, at, inverse, bounds, sum_xl, sum_ll);
+            const Floats x = hn::Load(d, tile.values + at);
+            const Floats w = hn::Mul(x, x);
+            hn::Store(w, d, tile.weights + at);
+            start_level<symmetric_descent>(tile, at, w, inverse, bounds, sum_xl, sum_ll);
         }
         hn::Store(sum_xl, d, search.sums.xl + column);
         hn::Store(sum_ll, d, search.sums.ll + column);

@@ -51,20 +51,23 @@ HWY_INLINE void weigh_tile(Tile& tile, const Rule& rule) {
 HWY_INLINE void weigh_by_rms_plus_magnitude(Tile& tile) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
+    const std::size_t end = tile.size * 2 * lanes;
+    Floats sum0 = hn::Zero(d), sum1 = sum0;
+    for (std::size_t at = 0; at < end; at += 2 * lanes) {
+        const Floats x0 = hn::Load(d, tile.values + at);
+        const Floats x1 = hn::Load(d, tile.values + at + lanes);
+        sum0 = hn::Add(sum0, hn::Mul(x0, x0));
+        sum1 = hn::Add(sum1, hn::Mul(x1, x1));
+    }
+    // The size is a power of two: times its inverse is the division, bit for bit.
     const Floats inverse_size = hn::Set(d, 1.0f / static_cast<float>(tile.size));
-    for (std::size_t column = 0; column < tile.columns; column += lanes) {
-        Floats sum = hn::Zero(d);
-        for (std::size_t i = 0; i < tile.size; ++i) {
-            const Floats x = hn::Load(d, tile.values + i * tile.columns + column);
-            sum = hn::Add(sum, hn::Mul(x, x));
-        }
-        // The size is a power of two: times its inverse is the division, bit for bit.
-        const Floats rms = hn::Sqrt(hn::Mul(sum, inverse_size));
-        for (std::size_t i = 0; i < tile.size; ++i) {
-            const std::size_t at = i * tile.columns + column;
-            const Floats x = hn::Load(d, tile.values + at);
-            hn::Store(hn::Add(rms, hn::Abs(x)), d, tile.weights + at);
-        }
+    const Floats rms0 = hn::Sqrt(hn::Mul(sum0, inverse_size));
+    const Floats rms1 = hn::Sqrt(hn::Mul(sum1, inverse_size));
+    for (std::size_t at = 0; at < end; at += 2 * lanes) {
+        const Floats x0 = hn::Load(d, tile.values + at);
+        const Floats x1 = hn::Load(d, tile.values + at + lanes);
+        hn::Store(hn::Add(rms0, hn::Abs(x0)), d, tile.weights + at);
+        hn::Store(hn::Add(rms1, hn::Abs(x1)), d, tile.weights + at + lanes);
     }
 }
 

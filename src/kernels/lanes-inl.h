@@ -72,12 +72,21 @@ HWY_INLINE Floats clamp_to_positive(Floats v, Floats highest) {
     const IntTag di;
     return hn::BitCast(FloatTag(), hn::Min(hn::BitCast(di, v), hn::BitCast(di, highest)));
 }
-/// `a < b ? a : b` with the operands' roles as in C: b wins ties (signed zeros) and NaN.
+/// `a < b ? a : b` with the operands' roles as in C: b wins ties (signed zeros) and NaN. That is
+/// what x86's minimum does.
 HWY_INLINE Floats select_smaller(Floats a, Floats b) {
+#if HWY_ARCH_X86 && HWY_TARGET < HWY_EMU128
+    return hn::Min(a, b);
+#else
     return hn::IfThenElse(hn::Lt(a, b), a, b);
+#endif
 }
 HWY_INLINE Floats select_larger(Floats a, Floats b) {
+#if HWY_ARCH_X86 && HWY_TARGET < HWY_EMU128
+    return hn::Max(a, b);
+#else
     return hn::IfThenElse(hn::Gt(a, b), a, b);
+#endif
 }
 
 /// v + 1 in the lanes of the mask, v in the others.
