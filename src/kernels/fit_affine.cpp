@@ -4,6 +4,10 @@
 //
 // What a search carries from one candidate to the next (the best error, and the min, from which
 // the next candidate's levels are measured) is per problem, that is, per lane.
+//
+// Where the steps of a sweep are small against a level, a candidate often has the very levels of
+// the one before. Such sweeps look ahead (kLooks) and leave those candidates out; then each lane is
+// at a candidate of its own.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/fit_affine.cpp"
 #include <hwy/foreach_target.h>

@@ -80,6 +80,44 @@ void row_f32_to_bf16(const float* values, std::int64_t n, std::byte* brains) {
                 [](auto v) HWY_ATTR { return f32_to_bf16(F32(), v); });
 }
 
+/// By way of binary32.
+HWY_INLINE hn::Vec<U16> widen_and_round(hn::Vec<U16> halves) {
+    return f32_to_bf16(F32(), f16_to_f32(F32(), halves));
+}
+
+/// In bulk a normal F16 keeps its sign, gets its exponent's bias changed and the last three bits of
+/// its mantissa rounded off, all in 16 bits.
+void row_f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains) {
+    const hn::ScalableTag<std::int16_t> d;
+    const hn::RebindToUnsigned<decltype(d)> du;
+    const U16 part;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto part_lanes = static_cast<std::int64_t>(hn::Lanes(part));
+    const std::uint16_t* const in = as_u16(halves);
+    std::uint16_t* const out = as_u16(brains);
+    std::int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        const auto half = hn::BitCast(d, hn::LoadU(du, in + i));
+        const auto magnitude = hn::And(half, hn::Set(d, std::int16_t{0x7FFF}));
+        const auto is_zero = hn::Eq(magnitude, hn::Zero(d));
+        const auto is_normal = hn::And(hn::Gt(magnitude, hn::Set(d, std::int16_t{0x03FF})),
+                                       hn::Lt(magnitude, hn::Set(d, std::int16_t{0x7C00})));
+        if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Or(is_normal, is_zero)))) {
+            for (std::int64_t at = i; at < i + lanes; at += part_lanes)
+                hn::StoreU(widen_and_round(hn::LoadU(part, in + at)), part, out + at);
+            continue;
+        }
+        const auto odd = hn::And(hn::ShiftRight<3>(magnitude), hn::Set(d, std::int16_t{1}));
+        const auto raised = hn::Add(magnitude, hn::Add(odd, hn::Set(d, std::int16_t{3})));
+        const auto rebiased =
+            hn::Add(hn::ShiftRight<3>(raised), hn::Set(d, std::int16_t{112 << 7}));
+        const auto brain = hn::Or(hn::IfThenZeroElse(is_zero, rebiased), hn::Xor(half, magnitude));
+        hn::StoreU(hn::BitCast(du, brain), du, out + i);
+    }
+    convert_row(part, part, in + i, n - i, out + i,
+                [](auto v) HWY_ATTR { return widen_and_round(v); });
+}
+
 /// Index of the first word whose exponent field `mask` is all ones.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE std::int64_t find_full_exponent(D d, const T* HWY_RESTRICT words, std::int64_t n,
@@ -185,6 +223,7 @@ HWY_EXPORT(row_f16_to_f32);
 HWY_EXPORT(row_f32_to_f16);
 HWY_EXPORT(row_bf16_to_f32);
 HWY_EXPORT(row_f32_to_bf16);
+HWY_EXPORT(row_f16_to_bf16);
 HWY_EXPORT(first_full_exponent_32);
 HWY_EXPORT(first_full_exponent_16);
 HWY_EXPORT(row_error_sums);
@@ -203,6 +242,10 @@ void bf16_to_f32(const std::byte* brains, std::int64_t n, float* values) {
 
 void f32_to_bf16(const float* values, std::int64_t n, std::byte* brains) {
     HWY_DYNAMIC_DISPATCH(row_f32_to_bf16)(values, n, brains);
+}
+
+void f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains) {
+    HWY_DYNAMIC_DISPATCH(row_f16_to_bf16)(halves, n, brains);
 }
 
 std::int64_t find_non_finite(const float* values, std::int64_t n) {

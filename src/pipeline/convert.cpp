@@ -186,6 +186,13 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
     if (type_info(info.type).type_class == TypeClass::quantized) {
         check_blocks(info, chunk.begin, source);
     }
+    if (info.type == TensorType::F16 && conversion.to == TensorType::BF16) {
+        // Hardly more than a copy: binary32 in between would take a third of the whole run.
+        check_blocks(info, chunk.begin, source);
+        kernels::f16_to_bf16(source.data(), static_cast<std::int64_t>(chunk.elems()),
+                             target.data());
+        return std::nullopt;
+    }
     const std::uint64_t step =
         piece_elems(divisible(info, conversion.to, conversion.weights != nullptr), tile_elems);
     const std::span<float> values = scratch.values.take(std::min(step, chunk.elems()));

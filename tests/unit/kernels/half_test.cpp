@@ -1,4 +1,5 @@
 // F16 and BF16: every half both ways and every midpoint, on every target.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <catch2/catch_test_macros.hpp>
@@ -171,6 +172,30 @@ TEST_CASE("every BF16 decodes to its bits and survives the way back") {
             REQUIRE(back[brain] == (is_nan ? brain | 0x40 : brain));
         }
     });
+}
+
+TEST_CASE("every F16 becomes the BF16 that binary32 in between would give") {
+    const Words halves = all_halves();
+    // Also in another order, so that each has unlike neighbours, which take another way.
+    Words mixed(halves.size());
+    for (std::size_t i = 0; i < halves.size(); ++i)
+        mixed[i] = halves[i * 40503 % halves.size()];
+    for (const Words& order : {halves, mixed}) {
+        Words expected;
+        for (const std::uint16_t half : order)
+            expected.push_back(f32_to_bf16(f16_to_f32(half)));
+        for_each_target([&] {
+            for (const std::size_t n : {order.size(), order.size() - 3, std::size_t{5}}) {
+                Words brains(order.size(), 0xA5A5);
+                kernels::f16_to_bf16(reinterpret_cast<const std::byte*>(order.data()),
+                                     static_cast<std::int64_t>(n),
+                                     reinterpret_cast<std::byte*>(brains.data()));
+                Words wanted(order.size(), 0xA5A5);
+                std::copy_n(expected.begin(), n, wanted.begin());
+                CHECK((brains == wanted));
+            }
+        });
+    }
 }
 
 TEST_CASE("halfway between two BF16 the even one wins") {
