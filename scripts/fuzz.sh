@@ -3,14 +3,21 @@
 # finds worth keeping stays in build/fuzz-corpus/TARGET and is where the next run starts, beside
 # the seeds in tests/fuzz/corpus/TARGET. An input that breaks something lands in build/fuzz-findings.
 #
-#   scripts/fuzz.sh [--seconds N] [TARGET]...    (default: 60 seconds each, all targets)
+#   scripts/fuzz.sh [--seconds N] [--seed N] [TARGET]...    (default: 60 seconds each, all targets)
+#
+# A seed makes libFuzzer try the same inputs in the same order; without one each run is a new one.
 source "$(dirname "$0")/common.sh"
 
 seconds=60
-if [ "${1:-}" = --seconds ]; then
-    seconds=$2
+seed=0
+while [[ "${1:-}" == --* ]]; do
+    case "$1" in
+        --seconds) seconds=$2 ;;
+        --seed) seed=$2 ;;
+        *) echo "unknown option $1" >&2; exit 2 ;;
+    esac
     shift 2
-fi
+done
 folder=build/fuzz/tests/fuzz
 if [ ! -d "$folder" ] || [ $# -gt 0 ]; then
     quietly build/fuzz/configure.log cmake --preset fuzz
@@ -23,7 +30,7 @@ run_target() {
     mkdir -p "$corpus" build/fuzz-findings
     [ -d "$seeds" ] || seeds=
     local status=0
-    "$folder/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+    "$folder/$name" -max_total_time="$seconds" -seed="$seed" -timeout=10 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="build/fuzz-findings/$name-" \
         "$corpus" $seeds >"$log" 2>&1 || status=1
     local runs
@@ -37,7 +44,7 @@ run_target() {
     return $status
 }
 export -f run_target
-export folder
+export folder seed
 
 if [ $# -eq 0 ]; then
     mapfile -t targets < <(find "$folder" -maxdepth 1 -type f -perm -u+x -printf '%f\n' | sort)

@@ -2,6 +2,7 @@
 // can try. The iterator that it walks over the name with counts the steps and ends the search.
 #include "recipe/name_pattern.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -15,11 +16,30 @@ namespace {
 /// std::regex cannot exhaust the stack on nested parentheses.
 constexpr std::size_t max_pattern_bytes = 1000;
 
+/// More digits than any count or back reference that can be met needs, and few enough that
+/// std::regex, which adds them up unchecked, stays within a long.
+constexpr std::size_t max_number_digits = 9;
+
 /// A hundred alternatives tried at each of a name's 63 bytes take some ten thousand steps; a
 /// million take well under a tenth of a second.
 constexpr std::uint64_t max_steps = 1'000'000;
 
 struct TooManySteps {};
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/// Whether a number that std::regex reads as one, after '{', ',' or '\\', has too many digits.
+bool has_too_long_a_number(std::string_view text) {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '{' && text[at] != ',' && text[at] != '\\') continue;
+        const auto first = text.begin() + static_cast<std::ptrdiff_t>(at) + 1;
+        const auto digits = std::find_if_not(first, text.end(), is_digit) - first;
+        if (static_cast<std::size_t>(digits) > max_number_digits) return true;
+    }
+    return false;
+}
 
 /// A pointer into the name that counts, for itself and all its copies, how often it is used.
 class CountingIterator {
@@ -76,6 +96,9 @@ class CountingIterator {
 NamePattern::NamePattern(std::string text) : text_(std::move(text)) {
     if (text_.size() > max_pattern_bytes) {
         refuse("longer than " + std::to_string(max_pattern_bytes) + " bytes; split it up");
+    }
+    if (has_too_long_a_number(text_)) {
+        refuse("a number with more than " + std::to_string(max_number_digits) + " digits");
     }
     try {
         compiled_.assign(text_);

@@ -24,7 +24,10 @@ TEST_CASE("A pattern is found anywhere in a name") {
 TEST_CASE("What is no pattern is refused as wrong usage") {
     for (const std::string& text :
          {std::string("("), std::string("["), std::string("*a"), std::string("a{2,1}"),
-          std::string(1001, 'a'), std::string("a{9999}{9999}")}) {
+          std::string(1001, 'a'), std::string("a{9999}{9999}"),
+          // Numbers beyond a long, which std::regex adds up unchecked.
+          std::string("a{1,31111111111111111111}"), std::string("a{31111111111111111111}"),
+          std::string("(a)\\31111111111111111111")}) {
         INFO(text.substr(0, 20));
         try {
             const NamePattern pattern(text);
