@@ -1,5 +1,7 @@
 // std::regex tries every way to match, which for patterns such as (a*)*b are more than a computer
-// can try. The iterator that it walks over the name with counts the steps and ends the search.
+// can try, and calls itself for each step, which for patterns such as (a*){9000} is deeper than the
+// stack. The iterator that it walks over the name with counts the steps, looks how far the stack
+// has grown, and ends the search; src/CMakeLists.txt bounds what happens between two looks.
 #include "recipe/name_pattern.h"
 
 #include <algorithm>
@@ -24,7 +26,10 @@ constexpr std::size_t max_number_digits = 9;
 /// million take well under a tenth of a second.
 constexpr std::uint64_t max_steps = 1'000'000;
 
-struct TooManySteps {};
+/// A quarter of the stack that a main thread has by default.
+constexpr std::uintptr_t max_stack_bytes = 2U << 20;
+
+struct TooHard {};
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -41,7 +46,25 @@ bool has_too_long_a_number(std::string_view text) {
     return false;
 }
 
-/// A pointer into the name that counts, for itself and all its copies, how often it is used.
+std::uintptr_t stack_position() {
+    return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+}
+
+/// What one search may spend.
+class Budget {
+ public:
+    void take_step() {
+        const std::uintptr_t here = stack_position();
+        const std::uintptr_t depth = here < start_ ? start_ - here : here - start_;
+        if (++steps_ > max_steps || depth > max_stack_bytes) throw TooHard();
+    }
+
+ private:
+    std::uint64_t steps_ = 0;
+    std::uintptr_t start_ = stack_position();
+};
+
+/// A pointer into the name that takes a step, for itself and all its copies, whenever it is used.
 class CountingIterator {
  public:
     using iterator_category = std::bidirectional_iterator_tag;
@@ -51,7 +74,7 @@ class CountingIterator {
     using reference = const char&;
 
     CountingIterator() = default;
-    CountingIterator(const char* at, std::uint64_t& steps) : at_(at), steps_(&steps) {}
+    CountingIterator(const char* at, Budget& budget) : at_(at), budget_(&budget) {}
 
     reference operator*() const {
         count();
@@ -78,17 +101,15 @@ class CountingIterator {
         return before;
     }
     bool operator==(const CountingIterator& other) const {
-        if (steps_ != nullptr) count();
+        if (budget_ != nullptr) count();
         return at_ == other.at_;
     }
 
  private:
-    void count() const {
-        if (++*steps_ > max_steps) throw TooManySteps();
-    }
+    void count() const { budget_->take_step(); }
 
     const char* at_ = nullptr;
-    std::uint64_t* steps_ = nullptr;
+    Budget* budget_ = nullptr;
 };
 
 }  // namespace
@@ -103,18 +124,21 @@ NamePattern::NamePattern(std::string text) : text_(std::move(text)) {
     try {
         compiled_.assign(text_);
     } catch (const std::regex_error& error) {
+        if (error.code() == std::regex_constants::error_space) {
+            refuse("repeats too much; write it more simply");
+        }
         refuse(std::string("not a regular expression (") + printable(error.what()) + ")");
     }
 }
 
 bool NamePattern::is_found_in(std::string_view name) const {
-    std::uint64_t steps = 0;
-    const CountingIterator first(name.data(), steps);
-    const CountingIterator last(name.data() + name.size(), steps);
+    Budget budget;
+    const CountingIterator first(name.data(), budget);
+    const CountingIterator last(name.data() + name.size(), budget);
     try {
         return std::regex_search(first, last, compiled_);
-    } catch (const TooManySteps&) {
-        refuse("too hard to match, with more than a million steps; write it more simply");
+    } catch (const TooHard&) {
+        refuse("too hard to match, with too many ways to try; write it more simply");
     } catch (const std::regex_error& error) {
         refuse(std::string("too hard to match (") + printable(error.what()) + ")");
     }

@@ -38,6 +38,22 @@ TEST_CASE("What is no pattern is refused as wrong usage") {
     }
 }
 
+TEST_CASE("No pattern takes more stack than there is") {
+    const std::string name(127, 'y');
+    for (const char* text :
+         {"(a*){1300}x", "(a*){30000}x", "a*{3900}x", "((a*){1200}.)*x", "(|){700}x",
+          "(?:(?:|){1200}.)*x", "(?:(?:\\b|){900}.)*x", "((((a*){9}){9}){9}.)*x"}) {
+        INFO(text);
+        try {
+            const bool found = NamePattern(text).is_found_in(name);
+            CHECK_FALSE(found);
+        } catch (const Error& error) {
+            CHECK(error.kind() == quantize::ErrorKind::usage);
+        }
+    }
+    CHECK(NamePattern("([a-z]{1,8}){1,16}").is_found_in(name));
+}
+
 TEST_CASE("A pattern with more ways to match than can be tried ends with an error, soon") {
     const std::string name = "blk.0.attn_output.weight.blk.0.attn_output.weight.blk.0.x";
     for (const char* text : {"(.*)*\\1!", "(a*)*!", "(.+)+$^", "((((((.+)+)+)+)+)+)+!",
