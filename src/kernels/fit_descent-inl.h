@@ -62,21 +62,23 @@ HWY_INLINE Ints stored_level(Ints biased) {
     return hn::Or(hn::And(biased, hn::Set(di, 0xFF)), hn::Set(di, nearest_bias));
 }
 
-/// Starts one value, of weight w: its level for `inverse`, its terms, and its part of the sums.
+/// Adds a value's terms to the sums that the scale is fitted with.
+HWY_INLINE void add_terms(Floats x, Floats w, Floats level, Floats& sum_xl, Floats& sum_ll) {
+    sum_xl = hn::Add(sum_xl, hn::Mul(hn::Mul(w, x), level));
+    sum_ll = hn::Add(sum_ll, hn::Mul(hn::Mul(w, level), level));
+}
+
+/// Starts one value: its level for `inverse`, its terms, and its part of the sums.
 template <DescentPolicy policy>
-HWY_INLINE void start_level(DescentTile& tile, std::size_t at, Floats w, Floats inverse,
+HWY_INLINE void start_level(DescentTile& tile, std::size_t at, Floats x, Floats w, Floats inverse,
                             LevelBounds bounds, Floats& sum_xl, Floats& sum_ll) {
     const FloatTag d;
-    const Floats x = hn::Load(d, tile.values + at);
-    const Floats wx = hn::Mul(w, x);
     const Ints biased = biased_level<policy>(hn::Mul(inverse, x), bounds);
-    const Floats level = level_of_biased(biased);
-    sum_xl = hn::Add(sum_xl, hn::Mul(wx, level));
-    sum_ll = hn::Add(sum_ll, hn::Mul(hn::Mul(w, level), level));
+    add_terms(x, w, level_of_biased(biased), sum_xl, sum_ll);
     const Ints stored = stored_level<policy>(biased);
     const Floats kept = level_of_biased(stored);
     hn::Store(hn::BitCast(d, stored), d, tile.levels + at);
-    hn::Store(hn::Mul(wx, kept), d, tile.xl_terms + at);
+    hn::Store(hn::Mul(hn::Mul(w, x), kept), d, tile.xl_terms + at);
     hn::Store(hn::Mul(hn::Mul(w, kept), kept), d, tile.ll_terms + at);
 }
 
@@ -201,8 +203,15 @@ HWY_INLINE void store_flags(Mask holds_something, std::size_t column, float* fla
     hn::Store(hn::IfThenElseZero(holds_something, hn::Set(d, 1.0f)), d, flags + column);
 }
 
+/// How a tile's levels are kept.
+enum class LevelForm {
+    floats,
+    biased,  ///< as integers above nearest_bias
+};
+
 /// The tile's levels to bytes, problem after problem, with `offset` added; zeros for the problems
 /// that have a zero flag.
+template <LevelForm kForm>
 HWY_INLINE void store_levels(const Tile& tile, int offset, const float* flags, std::int64_t used,
                              std::uint8_t* out) {
     const FloatTag d;
@@ -213,9 +222,11 @@ HWY_INLINE void store_levels(const Tile& tile, int offset, const float* flags, s
     HWY_ALIGN std::uint8_t bytes[max_problem_size * max_columns];
     transpose_from_tile(tile.levels, tile.columns, tile.size, rows);
     for (std::size_t at = 0; at < total; at += hn::Lanes(d)) {
-        const Ints biased = hn::BitCast(di, hn::Load(d, rows + at));
-        hn::StoreU(hn::DemoteTo(d8, hn::Add(biased, hn::Set(di, offset - nearest_bias))), d8,
-                   bytes + at);
+        const Floats row = hn::Load(d, rows + at);
+        const Ints level = kForm == LevelForm::floats
+                               ? hn::ConvertTo(di, row)
+                               : hn::Sub(hn::BitCast(di, row), hn::Set(di, nearest_bias));
+        hn::StoreU(hn::DemoteTo(d8, hn::Add(level, hn::Set(di, offset))), d8, bytes + at);
     }
     for (std::int64_t c = 0; c < used; ++c) {
         if (flags[c] == 0) std::fill_n(bytes + c * tile.size, tile.size, std::uint8_t{0});

@@ -59,11 +59,13 @@ HWY_INLINE Floats sweep_positive(const PositiveSpec& spec, const Tile& tile, std
 /// Does the sweep and starts the descent (descend()) from its best.
 HWY_INLINE void start_positive(const PositiveSpec& spec, DescentTile& tile, std::size_t column,
                                Floats largest, Floats& sum_xl, Floats& sum_ll) {
+    const FloatTag d;
     const Floats inverse = sweep_positive(spec, tile, column, largest);
-    sum_xl = sum_ll = hn::Zero(FloatTag());
+    sum_xl = sum_ll = hn::Zero(d);
     for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
-        const Floats w = hn::Load(FloatTag(), tile.weights + at);
-        start_level<positive_descent>(tile, at, w, inverse, {0, spec.levels}, sum_xl, sum_ll);
+        const Floats x = hn::Load(d, tile.values + at);
+        const Floats w = hn::Load(d, tile.weights + at);
+        start_level<positive_descent>(tile, at, x, w, inverse, {0, spec.levels}, sum_xl, sum_ll);
     }
 }
 

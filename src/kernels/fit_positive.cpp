@@ -46,7 +46,7 @@ void fit_positive_lanes(const PositiveSpec& spec, const Problems& problems, floa
             store_scale(flags, column, sum_xl, sum_ll, scales);
         }
         store_results(scales, used, scale + first);
-        store_levels(tile, 0, flags, used, level_bytes + first * problems.size);
+        store_levels<LevelForm::biased>(tile, 0, flags, used, level_bytes + first * problems.size);
     }
 }
 

@@ -30,44 +30,96 @@ struct Search {
     HWY_ALIGN float scales[max_columns];
 };
 
-/// Levels by the scale that takes the value of largest magnitude to the lowest level, and their
-/// sums.
-HWY_INLINE void start(LevelBounds bounds, Search& search) {
+/// The scale that takes the value of largest magnitude to the lowest level, inverted.
+HWY_INLINE Floats first_inverse(LevelBounds bounds, std::size_t column, Search& search) {
     const FloatTag d;
-    DescentTile& tile = search.tile;
+    Floats largest = find_largest_magnitude(search.tile, column);
+    store_flags(ensure_magnitude(largest), column, search.flags);
+    return hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
+}
+
+/// The first levels as floats, and their sums.
+HWY_INLINE void take_levels(LevelBounds bounds, Search& search) {
+    const FloatTag d;
+    Tile& tile = search.tile;
+    const Floats highest = hn::Set(d, static_cast<float>(bounds.highest));
     for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
-        Floats largest = find_largest_magnitude(tile, column);
-        store_flags(ensure_magnitude(largest), column, search.flags);
-        const Floats inverse = hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
+        const Floats inverse = first_inverse(bounds, column, search);
         Floats sum_xl = hn::Zero(d), sum_ll = hn::Zero(d);
         for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
             const Floats x = hn::Load(d, tile.values + at);
-            const Floats w = hn::Mul(x, x);
-            hn::Store(w, d, tile.weights + at);
-            start_level<symmetric_descent>(tile, at, w, inverse, bounds, sum_xl, sum_ll);
+            // No value is larger than the one that goes to the lowest level.
+            const Floats level = clamp_to_positive(nearest_in_range(hn::Mul(inverse, x)), highest);
+            add_terms(x, hn::Mul(x, x), level, sum_xl, sum_ll);
+            hn::Store(level, d, tile.levels + at);
         }
         hn::Store(sum_xl, d, search.sums.xl + column);
         hn::Store(sum_ll, d, search.sums.ll + column);
     }
 }
 
+/// Whether a sum is far from what a float cannot hold.
+HWY_INLINE Mask is_ordinary(Floats sum) {
+    const FloatTag d;
+    return hn::And(hn::Gt(sum, hn::Set(d, 0x1p-80f)), hn::Lt(sum, hn::Set(d, 0x1p80f)));
+}
+
 /// Stores the scales that fit the levels best if none moves any more. Sets `unsettled` to 1 for
-/// problems in which a level wants to, else to 0.
+/// problems in which a level may want to, else to 0. Takes no division for a level:
+///
+/// The level that a value x wants is x * others_ll / others_xl, rounded and clamped, where the sums
+/// leave out its own terms x * x * level * level and x * x * x * level. Before rounding that lies
+/// (x * sum_ll / sum_xl - level) / (1 - share) from its level, where share is the value's part of
+/// sum_xl. The level stays where that is less than a half. Where sum_xl is negative (the largest
+/// value is positive), others_xl is negative too and nothing moves, unless one value has all but a
+/// thousandth of the sum.
+///
+/// What comes within a thousandth of a half, hundreds of times what rounding can do, counts as
+/// unsettled, and so do sums that may have lost digits at the ends of what a float can hold.
 HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) {
     const FloatTag d;
-    const DescentTile& tile = search.tile;
+    const Tile& tile = search.tile;
+    const Floats lowest = hn::Set(d, static_cast<float>(bounds.lowest));
+    const Floats highest = hn::Set(d, static_cast<float>(bounds.highest));
+    const Floats magnitude_bits = hn::BitCast(d, hn::Set(IntTag(), 0x7FFFFFFF));
     for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
         const Floats sum_xl = hn::Load(d, search.sums.xl + column);
         const Floats sum_ll = hn::Load(d, search.sums.ll + column);
-        Mask any = hn::MaskFromVec(hn::Zero(d));
+        const Floats inverse = hn::Div(sum_ll, sum_xl);
+        const Floats half_by_sum = hn::Div(hn::Set(d, 0.5f), sum_xl);
+        const Floats counted_bits = hn::IfThenElseZero(hn::Gt(sum_xl, hn::Zero(d)), magnitude_bits);
+        Floats most = hn::Zero(d);
         for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
-            Ints wanted;
-            Floats others_xl, others_ll;
-            any = hn::Or(any, want_level<symmetric_descent>(tile, at, bounds, sum_xl, sum_ll,
-                                                            wanted, others_xl, others_ll));
+            const Floats x = hn::Load(d, tile.values + at);
+            const Floats level = hn::Load(d, tile.levels + at);
+            const Floats wanted = hn::Min(hn::Max(hn::Mul(x, inverse), lowest), highest);
+            const Floats distance = hn::And(hn::Sub(wanted, level), counted_bits);
+            const Floats xl = hn::Mul(hn::Mul(x, x), hn::Mul(x, level));
+            most = hn::Max(most, hn::MulAdd(xl, half_by_sum, distance));
         }
-        store_flags(any, column, unsettled);
+        const Mask ordinary = hn::And(is_ordinary(hn::Abs(sum_xl)), is_ordinary(sum_ll));
+        const Mask settled = hn::And(hn::Lt(most, hn::Set(d, 0.5f - 0x1p-11f)), ordinary);
+        const Mask empty = hn::Eq(hn::Load(d, search.flags + column), hn::Zero(d));
+        store_flags(hn::Not(hn::Or(empty, settled)), column, unsettled);
         store_scale(search.flags, column, sum_xl, sum_ll, search.scales);
+    }
+}
+
+/// Levels as they start and all that the descent keeps of them.
+HWY_INLINE void start(LevelBounds bounds, Search& search) {
+    const FloatTag d;
+    DescentTile& tile = search.tile;
+    for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
+        const Floats inverse = first_inverse(bounds, column, search);
+        Floats sum_xl = hn::Zero(d), sum_ll = hn::Zero(d);
+        for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
+            const Floats x = hn::Load(d, tile.values + at);
+            const Floats w = hn::Mul(x, x);
+            hn::Store(w, d, tile.weights + at);
+            start_level<symmetric_descent>(tile, at, x, w, inverse, bounds, sum_xl, sum_ll);
+        }
+        hn::Store(sum_xl, d, search.sums.xl + column);
+        hn::Store(sum_ll, d, search.sums.ll + column);
     }
 }
 
@@ -83,16 +135,15 @@ HWY_INLINE void descend_fully(LevelBounds bounds, Search& search) {
     }
 }
 
-/// Starts the search of `used` problems: those at `list`, or those from `first` on.
+/// Brings `used` problems into the tile: those at `list`, or those from `first` on.
 HWY_INLINE void load_search(const Problems& problems, const std::int64_t* list, std::int64_t first,
-                            std::int64_t used, LevelBounds bounds, Search& search) {
+                            std::int64_t used, Search& search) {
     const float* row[max_columns];
     for (std::int64_t c = 0; c < used; ++c) {
         const std::int64_t problem = list != nullptr ? list[c] : first + c;
         row[c] = problems.values + problem * problems.size;
     }
     load_values(row, used, static_cast<std::size_t>(problems.size), search.tile);
-    start(bounds, search);
 }
 
 /// Searches the problems at `list` and puts the results in their places.
@@ -102,11 +153,12 @@ HWY_INLINE void search_listed(LevelBounds bounds, const Problems& problems,
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < count; first += columns) {
         const std::int64_t used = std::min(columns, count - first);
-        load_search(problems, list + first, 0, used, bounds, search);
+        load_search(problems, list + first, 0, used, search);
+        start(bounds, search);
         descend_fully(bounds, search);
         std::uint8_t bytes[max_problem_size * max_columns];
         if (level_bytes != nullptr) {
-            store_levels(search.tile, -bounds.lowest, search.flags, used, bytes);
+            store_levels<LevelForm::biased>(search.tile, -bounds.lowest, search.flags, used, bytes);
         }
         for (std::int64_t c = 0; c < used; ++c) {
             const std::int64_t problem = list[first + c];
@@ -128,12 +180,13 @@ void fit_symmetric_descent_lanes(int level_count, const Problems& problems, floa
         HWY_ALIGN float unsettled[max_columns];
         const std::int64_t used =
             std::min(static_cast<std::int64_t>(tile_columns()), problems.count - first);
-        load_search(problems, nullptr, first, used, bounds, search);
+        load_search(problems, nullptr, first, used, search);
+        take_levels(bounds, search);
         look_once(bounds, search, unsettled);
         store_results(search.scales, used, scale + first);
         if (level_bytes != nullptr) {
-            store_levels(search.tile, level_count, search.flags, used,
-                         level_bytes + first * problems.size);
+            store_levels<LevelForm::floats>(search.tile, level_count, search.flags, used,
+                                            level_bytes + first * problems.size);
         }
         for (std::int64_t c = 0; c < used; ++c) {
             list[listed] = first + c;
