@@ -136,6 +136,28 @@ Input make_edges(const AffineSpec& spec, int size, int count, unsigned seed) {
     return input;
 }
 
+/// Values of so many binary digits, all ones among them, over five powers of two up to `top`. The
+/// weights are their magnitudes, or have all digits.
+Input make_short(int digits, float top, bool weighs_by_magnitude, int size, int count) {
+    std::mt19937 random(1);
+    std::lognormal_distribution<float> lognormal;
+    Input input;
+    input.size = size;
+    for (int p = 0; p < count; ++p) {
+        Values x, w;
+        for (int i = 0; i < size; ++i) {
+            const unsigned all_ones = (1U << digits) - 1;
+            const unsigned number = random() % 4 == 0 ? all_ones : random() % (all_ones + 1);
+            const int power = -digits - static_cast<int>(random() % 5);
+            const float magnitude = top * std::ldexp(static_cast<float>(number), power);
+            x.push_back(random() % 2 ? magnitude : -magnitude);
+            w.push_back(weighs_by_magnitude ? magnitude : lognormal(random));
+        }
+        append(x, w, input);
+    }
+    return input;
+}
+
 /// Equal bits; every NaN counts as one.
 bool same(float a, float b) {
     return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) ||
@@ -157,10 +179,11 @@ void for_each_input(int size, const Body& body) {
 }
 
 /// Returns how many problems had a min above all values on the way.
-int check_affine_input(const AffineSpec& spec, const Input& input) {
+int check_affine_input(const AffineSpec& spec, const Input& input,
+                       Weighting weighting = Weighting::importance) {
     const std::size_t count = input.values.size();
     std::vector<float> scale(count), min(count), inverse(count), base(count), sum(count);
-    fit_affine(spec, input.problems(Weighting::importance),
+    fit_affine(spec, input.problems(weighting),
                {scale.data(), min.data(), inverse.data(), base.data(), sum.data()});
     int above_all = 0;
     for (std::size_t p = 0; p < count; ++p) {
@@ -195,6 +218,20 @@ TEST_CASE("affine fits have the bits of the plain search") {
     check_affine({3, -0.9f, 0.05f, 36, false}, 16);
     check_affine({15, -1.0f, 0.1f, 20, false}, 32);
     check_affine({31, -0.9f, 0.05f, 36, false}, 32);
+}
+
+TEST_CASE("affine fits have the bits of the plain search where products may be exact") {
+    test::for_each_target([] {
+        for (const int digits : {8, 11, 12, 13, 24}) {
+            for (const float top : {0x1p-61f, 0x1p-39f, 1.0f, 0x1p39f, 0x1p41f, 0x1p64f}) {
+                INFO(digits << " digits up to " << top);
+                const AffineSpec spec{3, -0.5f, 0.1f, 15, true};
+                check_affine_input(spec, make_short(digits, top, true, 16, 500),
+                                   Weighting::magnitude);
+                check_affine_input(spec, make_short(digits, top, false, 16, 500));
+            }
+        }
+    });
 }
 
 TEST_CASE("symmetric fits have the bits of the plain search") {
