@@ -25,7 +25,7 @@ constexpr std::int64_t row_count = 16;
 constexpr std::int64_t col_count = 2048;
 constexpr std::int64_t elem_count = row_count * col_count;
 
-/// Gaussian weights with a few outliers, as in a trained model.
+/// Gaussian weights with a few outliers, as in a trained model, which comes as F16.
 const std::vector<float>& values() {
     static const std::vector<float> all = [] {
         std::mt19937 random(1);
@@ -33,6 +33,10 @@ const std::vector<float>& values() {
         std::vector<float> out(elem_count);
         for (float& value : out)
             value = normal(random) * (random() % 1000 == 0 ? 6.0F : 1.0F);
+        const Format& f16 = *find_format(TensorType::F16);
+        std::vector<std::byte> halves(row_bytes(f16.type, elem_count));
+        f16.encode(out.data(), 1, elem_count, nullptr, halves.data());
+        f16.decode(halves.data(), elem_count, out.data());
         return out;
     }();
     return all;
