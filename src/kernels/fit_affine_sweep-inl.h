@@ -22,15 +22,23 @@
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 
-/// What is known of the levels of a candidate before they are taken.
+/// Which levels of a candidate may lie outside 0 .. levels, as is known before they are taken.
 enum class Reach {
-    within,  ///< none lies above the highest level
-    above,   ///< some may, but none is out of nearest_in_range()'s reach
-    wild,    ///< nothing: out-of-range values wrap as they do in the reference
+    inside,  ///< none
+    below,   ///< some below zero, none above
+    above,   ///< some above, none below
+    both,    ///< some on either side, none out of nearest_in_range()'s reach
+    wild,    ///< any: out-of-range values wrap as they do in the reference
 };
+constexpr bool may_be_below(Reach reach) {
+    return reach == Reach::below || reach == Reach::both;
+}
+constexpr bool may_be_above(Reach reach) {
+    return reach == Reach::above || reach == Reach::both;
+}
 
 /// A value's level as a float, and `scaled`, of which it is the nearest integer but for negative
-/// ones.
+/// ones. Level zero may be -0, which no sum and no comparison tells from +0.
 template <Reach kReach>
 HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest, Floats& scaled) {
     const FloatTag d;
@@ -40,10 +48,9 @@ HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest
         const Ints level = hn::Max(nearest_int(scaled), hn::Zero(di));
         return hn::Min(hn::ConvertTo(d, level), highest);
     } else {
-        const Floats level = clamp_from_zero(nearest_in_range(scaled));
-        if constexpr (kReach == Reach::within) return level;
-        scaled = clamp_to_positive(scaled, highest);
-        return clamp_to_positive(level, highest);
+        if constexpr (may_be_above(kReach)) scaled = clamp_to_positive(scaled, highest);
+        const Floats level = nearest_in_range(scaled);
+        return may_be_below(kReach) ? clamp_from_zero(level) : level;
     }
 }
 
@@ -97,6 +104,7 @@ struct SearchState {
     // Of the problem. `has_range` is 1, or 0 where there is nothing to search.
     HWY_ALIGN float has_range[max_columns];
     HWY_ALIGN float least_range[max_columns];  ///< from here on to `most_range` it is ordinary
+    HWY_ALIGN float lowest[max_columns];
     HWY_ALIGN float highest[max_columns];
     HWY_ALIGN float flat_min[max_columns];
     HWY_ALIGN float weight_sum[max_columns];
@@ -141,6 +149,7 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state)
         sum_w = hn::Add(sum_w, w);
         sum_x = hn::Add(sum_x, hn::Mul(w, x));
     }
+    hn::Store(min, d, state.lowest + column);
     const Floats span = hn::Sub(max, min);
     min = hn::IfThenZeroElse(hn::Gt(min, hn::Zero(d)), min);
     hn::Store(min, d, state.flat_min + column);
@@ -155,28 +164,38 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state)
     hn::Store(hn::Zero(d), d, state.number + column);
 }
 
-/// The inverse scale that spreads the values above the best min over `spread` levels. Returns the
-/// lanes in which the range is ordinary: then levels reach up to the spread, but for rounding, and
-/// the smallest value lies at most a thousand times as far below.
-HWY_INLINE Mask prepare_candidate(Floats spread, std::size_t column, SearchState& state) {
+/// The inverse scale that spreads the values above the best min over `spread` levels. `ordinary`
+/// becomes the lanes in which the range is ordinary: then levels reach up to the spread, but for
+/// rounding, and the smallest value lies at most a thousand times as far below. `inside` becomes
+/// those in which no level is below zero.
+HWY_INLINE void prepare_candidate(Floats spread, std::size_t column, SearchState& state,
+                                  Mask& ordinary, Mask& inside) {
     const FloatTag d;
-    const Floats range =
-        hn::Sub(hn::Load(d, state.highest + column), hn::Load(d, state.min + column));
-    hn::Store(hn::Div(spread, range), d, state.next_inverse + column);
-    return hn::And(hn::Ge(range, hn::Load(d, state.least_range + column)),
-                   hn::Le(range, hn::Set(d, most_range)));
+    const Floats base = hn::Load(d, state.min + column);
+    const Floats range = hn::Sub(hn::Load(d, state.highest + column), base);
+    const Floats inverse = hn::Div(spread, range);
+    hn::Store(inverse, d, state.next_inverse + column);
+    ordinary = hn::And(hn::Ge(range, hn::Load(d, state.least_range + column)),
+                       hn::Le(range, hn::Set(d, most_range)));
+    // The smallest value's way to its level, which every other one's lies above. A half rounds to
+    // the even level.
+    const Floats scaled = hn::Mul(inverse, hn::Sub(hn::Load(d, state.lowest + column), base));
+    inside = hn::Ge(scaled, hn::Set(d, -0.5f));
 }
 
 /// The same for both vectors of a tile: what is known of all its levels. Rounding is monotone, so
 /// that no value comes out higher than the largest does.
 HWY_INLINE Reach prepare_tile(Floats spread0, Floats spread1, Floats levels, SearchState& state) {
     const FloatTag d;
-    const Mask ordinary = hn::And(prepare_candidate(spread0, 0, state),
-                                  prepare_candidate(spread1, hn::Lanes(d), state));
-    if (HWY_UNLIKELY(!hn::AllTrue(d, ordinary))) return Reach::wild;
+    Mask ordinary0, ordinary1, inside0, inside1;
+    prepare_candidate(spread0, 0, state, ordinary0, inside0);
+    prepare_candidate(spread1, hn::Lanes(d), state, ordinary1, inside1);
+    if (HWY_UNLIKELY(!hn::AllTrue(d, hn::And(ordinary0, ordinary1)))) return Reach::wild;
+    const bool below = !hn::AllTrue(d, hn::And(inside0, inside1));
     // A hundredth is far more than the errors of the inverse and of the product.
     const Floats limit = hn::Add(levels, hn::Set(d, 0.49f));
-    return hn::AllTrue(d, hn::Lt(hn::Max(spread0, spread1), limit)) ? Reach::within : Reach::above;
+    const bool above = !hn::AllTrue(d, hn::Lt(hn::Max(spread0, spread1), limit));
+    return above ? below ? Reach::both : Reach::above : below ? Reach::below : Reach::inside;
 }
 
 /// Least squares for the candidate's sums.
@@ -282,12 +301,18 @@ HWY_INLINE void fit_candidate(const Place& place, Tile& tile, SearchState& state
     const Floats growth0 = growth_to_next(place.spec, spread0);
     const Floats growth1 = growth_to_next(place.spec, spread1);
     switch (prepare_tile(spread0, spread1, highest, state)) {
-        case Reach::within:
-            return fit_levels<Reach::within, kLooks, kProducts>(highest, growth0, growth1, tile,
+        case Reach::inside:
+            return fit_levels<Reach::inside, kLooks, kProducts>(highest, growth0, growth1, tile,
                                                                 state);
+        case Reach::below:
+            return fit_levels<Reach::below, kLooks, kProducts>(highest, growth0, growth1, tile,
+                                                               state);
         case Reach::above:
             return fit_levels<Reach::above, kLooks, kProducts>(highest, growth0, growth1, tile,
                                                                state);
+        case Reach::both:
+            return fit_levels<Reach::both, kLooks, kProducts>(highest, growth0, growth1, tile,
+                                                              state);
         case Reach::wild:
             store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats);
             store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats + hn::Lanes(d));
@@ -391,7 +416,7 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     }
     Floats error0, error1;
     if (HWY_LIKELY(reach != Reach::wild)) {
-        sum_first_errors<kAbsolute, Reach::within>(highest, tile, state, error0, error1);
+        sum_first_errors<kAbsolute, Reach::inside>(highest, tile, state, error0, error1);
     } else {
         sum_first_errors<kAbsolute, Reach::wild>(highest, tile, state, error0, error1);
     }
