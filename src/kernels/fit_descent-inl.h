@@ -224,7 +224,7 @@ HWY_INLINE void store_levels(const Tile& tile, int offset, const float* flags, s
     for (std::size_t at = 0; at < total; at += hn::Lanes(d)) {
         const Floats row = hn::Load(d, rows + at);
         const Ints level = kForm == LevelForm::floats
-                               ? hn::ConvertTo(di, row)
+                               ? nearest_int(row)  // of a NaN too, which ConvertTo does not take
                                : hn::Sub(hn::BitCast(di, row), hn::Set(di, nearest_bias));
         hn::StoreU(hn::DemoteTo(d8, hn::Add(level, hn::Set(di, offset))), d8, bytes + at);
     }
