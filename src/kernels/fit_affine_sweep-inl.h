@@ -133,7 +133,6 @@ struct SearchState {
     HWY_ALIGN float next_scale[max_columns];
     HWY_ALIGN float next_min[max_columns];
     HWY_ALIGN float next_inverse[max_columns];
-    HWY_ALIGN float solved[max_columns];   ///< 1 where least squares has a solution, else 0
     HWY_ALIGN float repeats[max_columns];  ///< 1 where the one after it has the same levels, else 0
     HWY_ALIGN float number[max_columns];   ///< which one of the sweep it is
 };
@@ -220,8 +219,8 @@ HWY_INLINE void solve_candidate(std::size_t column, Floats sum_l, Floats sum_l2,
     const Mask solved =
         solve(hn::Load(d, state.weight_sum + column), hn::Load(d, state.value_sum + column), sum_l,
               sum_l2, sum_xl, scale, min);
-    store_flag(solved, state.solved + column);
-    hn::Store(scale, d, state.next_scale + column);
+    // Without a solution the error becomes a NaN, which is below nothing.
+    hn::Store(hn::IfThenElse(solved, scale, hn::NaN(d)), d, state.next_scale + column);
     hn::Store(min, d, state.next_min + column);
 }
 
@@ -341,7 +340,7 @@ HWY_INLINE Mask adopt(float last, std::size_t column, Floats new_error, SearchSt
     const FloatTag d;
     const Floats error = hn::Load(d, state.error + column);
     const Floats min = hn::Load(d, state.min + column);
-    Mask wins = hn::And(load_flag(state.solved + column), hn::Lt(new_error, error));
+    Mask wins = hn::Lt(new_error, error);
     if constexpr (kLooks) {
         wins = hn::And(wins, hn::Le(hn::Load(d, state.number + column), hn::Set(d, last)));
     }
