@@ -118,8 +118,8 @@ struct SearchState {
     // Of the problem. `has_range` is 1, or 0 where there is nothing to search.
     HWY_ALIGN float has_range[max_columns];
     HWY_ALIGN float least_range[max_columns];  ///< from here on to `most_range` it is ordinary
-    HWY_ALIGN float lowest[max_columns];
-    HWY_ALIGN float highest[max_columns];
+    HWY_ALIGN float lowest[max_columns];       ///< smallest value
+    HWY_ALIGN float highest[max_columns];      ///< largest value
     HWY_ALIGN float flat_min[max_columns];
     HWY_ALIGN float weight_sum[max_columns];
     HWY_ALIGN float value_sum[max_columns];
@@ -208,7 +208,8 @@ HWY_INLINE Reach prepare_tile(Floats spread0, Floats spread1, Floats levels, Sea
     // A hundredth is far more than the errors of the inverse and of the product.
     const Floats limit = hn::Add(levels, hn::Set(d, 0.49f));
     const bool above = !hn::AllTrue(d, hn::Lt(hn::Max(spread0, spread1), limit));
-    return above ? below ? Reach::both : Reach::above : below ? Reach::below : Reach::inside;
+    if (above) return below ? Reach::both : Reach::above;
+    return below ? Reach::below : Reach::inside;
 }
 
 /// Least squares for the candidate's sums.
