@@ -36,14 +36,14 @@ HWY_INLINE std::size_t tile_columns() {
     return 2 * hn::Lanes(FloatTag());
 }
 
-/// weights = f(value, weight so far) over the whole tile.
+/// weights = rule(value) over the whole tile.
 template <class Rule>
 HWY_INLINE void weigh_tile(Tile& tile, const Rule& rule) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     for (std::size_t at = 0; at < tile.size * tile.columns; at += lanes) {
         const Floats x = hn::Load(d, tile.values + at);
-        hn::Store(rule(x, at), d, tile.weights + at);
+        hn::Store(rule(x), d, tile.weights + at);
     }
 }
 
@@ -71,10 +71,9 @@ HWY_INLINE void weigh_by_rms_plus_magnitude(Tile& tile) {
     }
 }
 
-/// Brings the importance weights of the tile's problems into tile.weights.
-HWY_INLINE void load_importance(const Problems& problems, std::int64_t first, std::int64_t used,
-                                Tile& tile) {
-    const float* row[max_columns];
+/// Where the importance weights of the tile's problems begin.
+HWY_INLINE void find_importance(const Problems& problems, std::int64_t first, std::int64_t used,
+                                const Tile& tile, const float** row) {
     std::int64_t at =
         (problems.importance_offset + first * problems.size) % problems.importance_period;
     for (std::int64_t c = 0; c < used; ++c) {
@@ -83,37 +82,45 @@ HWY_INLINE void load_importance(const Problems& problems, std::int64_t first, st
         if (at >= problems.importance_period) at -= problems.importance_period;
     }
     std::fill(row + used, row + tile.columns, row[0]);
-    transpose_to_tile(row, tile.columns, tile.size, tile.weights);
 }
 
-HWY_INLINE void weigh(const Problems& problems, std::int64_t first, std::int64_t used, Tile& tile) {
-    const FloatTag d;
-    switch (problems.weighting) {
+/// Values and weights at once: square roots take long, and what brings values into lanes runs
+/// beside them.
+HWY_INLINE void load_with_spread(const Problems& problems, const float* const* values,
+                                 const float* const* importance, std::int64_t first,
+                                 std::int64_t used, Tile& tile) {
+    HWY_ALIGN float variance[max_columns];
+    std::copy_n(problems.variance + first, used, variance);
+    std::fill(variance + used, variance + tile.columns, variance[0]);
+    for_each_block(tile.columns, tile.size, [&](auto d, std::size_t c, std::size_t i) HWY_ATTR {
+        hn::Vec<decltype(d)> x0, x1, x2, x3, w0, w1, w2, w3;
+        load_transposed(d, values + c, i, x0, x1, x2, x3);
+        load_transposed(d, importance + c, i, w0, w1, w2, w3);
+        const auto spread = hn::LoadU(d, variance + c);
+        const auto store = [&](auto x, auto w, std::size_t row) HWY_ATTR {
+            const std::size_t at = row * tile.columns + c;
+            hn::StoreU(x, d, tile.values + at);
+            hn::StoreU(hn::Mul(w, hn::Sqrt(hn::Add(spread, hn::Mul(x, x)))), d, tile.weights + at);
+        };
+        store(x0, w0, i);
+        store(x1, w1, i + 1);
+        store(x2, w2, i + 2);
+        store(x3, w3, i + 3);
+    });
+}
+
+/// Weights by a rule that needs the values in the tile.
+HWY_INLINE void weigh(Weighting weighting, Tile& tile) {
+    switch (weighting) {
         case Weighting::square:
-            weigh_tile(tile, [](Floats x, std::size_t) HWY_ATTR { return hn::Mul(x, x); });
-            break;
+            return weigh_tile(tile, [](Floats x) HWY_ATTR { return hn::Mul(x, x); });
         case Weighting::magnitude:
-            weigh_tile(tile, [](Floats x, std::size_t) HWY_ATTR { return hn::Abs(x); });
-            break;
+            return weigh_tile(tile, [](Floats x) HWY_ATTR { return hn::Abs(x); });
         case Weighting::rms_plus_magnitude:
-            weigh_by_rms_plus_magnitude(tile);
-            break;
+            return weigh_by_rms_plus_magnitude(tile);
         case Weighting::importance:
-            load_importance(problems, first, used, tile);
-            break;
-        case Weighting::importance_spread: {
-            load_importance(problems, first, used, tile);
-            HWY_ALIGN float variance[max_columns];
-            std::copy_n(problems.variance + first, used, variance);
-            std::fill(variance + used, variance + tile.columns, variance[0]);
-            const std::size_t mask = tile.columns - 1;
-            weigh_tile(tile, [&](Floats x, std::size_t at) HWY_ATTR {
-                const Floats spread = hn::Load(d, variance + (at & mask));
-                return hn::Mul(hn::Load(d, tile.weights + at),
-                               hn::Sqrt(hn::Add(spread, hn::Mul(x, x))));
-            });
-            break;
-        }
+        case Weighting::importance_spread:
+            return;
     }
 }
 
@@ -133,8 +140,22 @@ HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, 
     for (std::int64_t c = 0; c < used; ++c) {
         row[c] = problems.values + (first + c) * problems.size;
     }
-    load_values(row, used, static_cast<std::size_t>(problems.size), tile);
-    weigh(problems, first, used, tile);
+    tile.columns = tile_columns();
+    tile.size = static_cast<std::size_t>(problems.size);
+    std::fill(row + used, row + tile.columns, row[0]);
+    const float* importance[max_columns];
+    if (problems.weighting == Weighting::importance_spread) {
+        find_importance(problems, first, used, tile, importance);
+        load_with_spread(problems, row, importance, first, used, tile);
+        return used;
+    }
+    transpose_to_tile(row, tile.columns, tile.size, tile.values);
+    if (problems.weighting == Weighting::importance) {
+        find_importance(problems, first, used, tile, importance);
+        transpose_to_tile(importance, tile.columns, tile.size, tile.weights);
+        return used;
+    }
+    weigh(problems.weighting, tile);
     return used;
 }
 

@@ -100,30 +100,33 @@ HWY_INLINE Ints add_one_where(Mask mask, Ints v) {
 #endif
 }
 
-/// Transposes the 4 x 4 floats at `in`, rows `in_stride` apart, to rows `out_stride` apart.
-HWY_INLINE void transpose_4x4(const float* in0, const float* in1, const float* in2,
-                              const float* in3, float* HWY_RESTRICT out, std::size_t out_stride) {
-    const hn::FixedTag<float, 4> d;
-    const auto v0 = hn::LoadU(d, in0);
-    const auto v1 = hn::LoadU(d, in1);
-    const auto v2 = hn::LoadU(d, in2);
-    const auto v3 = hn::LoadU(d, in3);
+/// Rows of floats in blocks of four values, transposed: d's lanes are problems. Value `at` + j of
+/// problem c, which begins at in[c], comes to lane c of value j.
+using FourProblems = hn::FixedTag<float, 4>;
+HWY_INLINE void load_transposed(FourProblems d, const float* const* in, std::size_t at,
+                                hn::Vec<FourProblems>& value0, hn::Vec<FourProblems>& value1,
+                                hn::Vec<FourProblems>& value2, hn::Vec<FourProblems>& value3) {
+    const auto v0 = hn::LoadU(d, in[0] + at);
+    const auto v1 = hn::LoadU(d, in[1] + at);
+    const auto v2 = hn::LoadU(d, in[2] + at);
+    const auto v3 = hn::LoadU(d, in[3] + at);
     const auto low01 = hn::InterleaveLower(d, v0, v1);
     const auto high01 = hn::InterleaveUpper(d, v0, v1);
     const auto low23 = hn::InterleaveLower(d, v2, v3);
     const auto high23 = hn::InterleaveUpper(d, v2, v3);
-    hn::StoreU(hn::ConcatLowerLower(d, low23, low01), d, out);
-    hn::StoreU(hn::ConcatUpperUpper(d, low23, low01), d, out + out_stride);
-    hn::StoreU(hn::ConcatLowerLower(d, high23, high01), d, out + 2 * out_stride);
-    hn::StoreU(hn::ConcatUpperUpper(d, high23, high01), d, out + 3 * out_stride);
+    value0 = hn::ConcatLowerLower(d, low23, low01);
+    value1 = hn::ConcatUpperUpper(d, low23, low01);
+    value2 = hn::ConcatLowerLower(d, high23, high01);
+    value3 = hn::ConcatUpperUpper(d, high23, high01);
 }
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-/// Transposes four values of eight problems, two of which share a vector.
-HWY_INLINE void transpose_8x4(const float* const* in, std::size_t at, float* HWY_RESTRICT out,
-                              std::size_t out_stride) {
+/// The same for eight problems, two of which share a vector.
+using EightProblems = hn::Full256<float>;
+HWY_INLINE void load_transposed(EightProblems d, const float* const* in, std::size_t at,
+                                hn::Vec<EightProblems>& value0, hn::Vec<EightProblems>& value1,
+                                hn::Vec<EightProblems>& value2, hn::Vec<EightProblems>& value3) {
     const hn::Full128<float> half;
-    const hn::Full256<float> d;
     const hn::Full256<double> pairs;
     const auto load = [&](std::size_t c) HWY_ATTR {
         return hn::Combine(d, hn::LoadU(half, in[c + 4] + at), hn::LoadU(half, in[c] + at));
@@ -133,40 +136,60 @@ HWY_INLINE void transpose_8x4(const float* const* in, std::size_t at, float* HWY
     const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(d, v0, v1));
     const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(d, v2, v3));
     const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(d, v2, v3));
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23)), d, out);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23)), d, out + out_stride);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23)), d, out + 2 * out_stride);
-    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23)), d, out + 3 * out_stride);
+    value0 = hn::BitCast(d, hn::InterleaveLower(pairs, low01, low23));
+    value1 = hn::BitCast(d, hn::InterleaveUpper(pairs, low01, low23));
+    value2 = hn::BitCast(d, hn::InterleaveLower(pairs, high01, high23));
+    value3 = hn::BitCast(d, hn::InterleaveUpper(pairs, high01, high23));
 }
 #endif
+
+/// Calls take(d, c, i) for the blocks of `columns` problems of `size` values (both multiples of
+/// four): d says how many problems from c on share a block, of four values from i on.
+template <class Take>
+HWY_INLINE void for_each_block(std::size_t columns, std::size_t size, const Take& take) {
+    std::size_t c = 0;
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+    for (; c + 8 <= columns; c += 8) {
+        for (std::size_t i = 0; i < size; i += 4)
+            take(EightProblems(), c, i);
+    }
+#endif
+    for (; c < columns; c += 4) {
+        for (std::size_t i = 0; i < size; i += 4)
+            take(FourProblems(), c, i);
+    }
+}
 
 /// Transposes `size` values of each of `columns` problems (both multiples of four): value i of
 /// problem c goes to tile[i * columns + c].
 HWY_INLINE void transpose_to_tile(const float* const* problems, std::size_t columns,
                                   std::size_t size, float* HWY_RESTRICT tile) {
-    std::size_t c = 0;
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-    for (; c + 8 <= columns; c += 8) {
-        for (std::size_t i = 0; i < size; i += 4)
-            transpose_8x4(problems + c, i, tile + i * columns + c, columns);
-    }
-#endif
-    for (; c < columns; c += 4) {
-        const float* const* const p = problems + c;
-        for (std::size_t i = 0; i < size; i += 4) {
-            transpose_4x4(p[0] + i, p[1] + i, p[2] + i, p[3] + i, tile + i * columns + c, columns);
-        }
-    }
+    for_each_block(columns, size, [&](auto d, std::size_t c, std::size_t i) HWY_ATTR {
+        hn::Vec<decltype(d)> v0, v1, v2, v3;
+        load_transposed(d, problems + c, i, v0, v1, v2, v3);
+        float* const out = tile + i * columns + c;
+        hn::StoreU(v0, d, out);
+        hn::StoreU(v1, d, out + columns);
+        hn::StoreU(v2, d, out + 2 * columns);
+        hn::StoreU(v3, d, out + 3 * columns);
+    });
 }
 
 /// The inverse: value i of problem c comes to out[c * size + i].
 HWY_INLINE void transpose_from_tile(const float* tile, std::size_t columns, std::size_t size,
                                     float* HWY_RESTRICT out) {
+    const FourProblems d;
     for (std::size_t c = 0; c < columns; c += 4) {
         for (std::size_t i = 0; i < size; i += 4) {
             const float* const in = tile + i * columns + c;
-            transpose_4x4(in, in + columns, in + 2 * columns, in + 3 * columns, out + c * size + i,
-                          size);
+            const float* const rows[] = {in, in + columns, in + 2 * columns, in + 3 * columns};
+            hn::Vec<FourProblems> v0, v1, v2, v3;
+            load_transposed(d, rows, 0, v0, v1, v2, v3);
+            float* const to = out + c * size + i;
+            hn::StoreU(v0, d, to);
+            hn::StoreU(v1, d, to + size);
+            hn::StoreU(v2, d, to + 2 * size);
+            hn::StoreU(v3, d, to + 3 * size);
         }
     }
 }
