@@ -204,21 +204,20 @@ void load_levels(const BlockQ6K& block, std::int8_t* levels) {
 
 // The skeleton.
 
-/// Levels of super-block `s` for the scales as stored; where a stored scale is zero, the search's.
+/// Levels for the scales as stored; where a stored scale is zero, the search's.
 template <class Block>
-void take_levels(Group& group, int s, Block& block) {
+void take_levels(Group& group, Block* blocks) {
     constexpr kernels::LevelRange range = centred(half_levels(static_cast<Block*>(nullptr)));
-    float scales[sub_blocks];
-    stored_scales(block, scales);
-    const float* const values = group.values + s * super_block_elems;
-    std::uint8_t* const levels = group.levels + s * super_block_elems;
-    kernels::relevel(values, sub_blocks, sub_elems, scales, zero_base, range, levels);
-    for (int j = 0; j < sub_blocks; ++j) {
-        if (scales[j] == 0) {
-            search_levels(group, s * sub_blocks + j, block, levels + j * sub_elems);
-        }
+    const int subs = group.count * sub_blocks;
+    float scales[max_subs];
+    for (int s = 0; s < group.count; ++s)
+        stored_scales(blocks[s], scales + s * sub_blocks);
+    kernels::relevel(group.values, subs, sub_elems, scales, zero_base, range, group.levels);
+    for (int j = 0; j < subs; ++j) {
+        if (scales[j] == 0) search_levels(group, j, *blocks, group.levels + j * sub_elems);
     }
-    store_levels(levels, block);
+    for (int s = 0; s < group.count; ++s)
+        store_levels(group.levels + s * super_block_elems, blocks[s]);
 }
 
 template <class Block>
@@ -235,8 +234,7 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
         group.importance_start = first * super_block_elems % cols;
         group.cols = cols;
         fit_group(group, out);
-        for (int s = 0; s < group.count; ++s)
-            take_levels(group, s, out[s]);
+        take_levels(group, out);
         const std::size_t bytes = static_cast<std::size_t>(group.count) * sizeof(Block);
         std::memcpy(blocks, out, bytes);
         blocks += bytes;
