@@ -24,7 +24,7 @@ inline constexpr std::int64_t batch_problems = 256;
 
 /// What the search keeps of the problems of one tile, by column.
 struct Search {
-    DescentTile tile;
+    DescentTile tile;  ///< its terms of ll are for the whole descent only
     DescentSums sums;
     HWY_ALIGN float flags[max_columns];  ///< 1 where a problem holds anything to speak of, else 0
     HWY_ALIGN float scales[max_columns];
@@ -38,20 +38,26 @@ HWY_INLINE Floats first_inverse(LevelBounds bounds, std::size_t column, Search& 
     return hn::Div(hn::Set(d, static_cast<float>(bounds.lowest)), largest);
 }
 
-/// The first levels as floats, and their sums.
+/// The first levels as floats, their terms of the sum xl, and both sums.
 HWY_INLINE void take_levels(LevelBounds bounds, Search& search) {
     const FloatTag d;
-    Tile& tile = search.tile;
+    DescentTile& tile = search.tile;
+    const std::size_t columns = tile.columns;
+    const std::size_t end = tile.size * columns;
     const Floats highest = hn::Set(d, static_cast<float>(bounds.highest));
-    for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
+    for (std::size_t column = 0; column < columns; column += hn::Lanes(d)) {
         const Floats inverse = first_inverse(bounds, column, search);
         Floats sum_xl = hn::Zero(d), sum_ll = hn::Zero(d);
-        for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
+        for (std::size_t at = column; at < end; at += columns) {
             const Floats x = hn::Load(d, tile.values + at);
+            const Floats w = hn::Mul(x, x);
             // No value is larger than the one that goes to the lowest level.
             const Floats level = clamp_to_positive(nearest_in_range(hn::Mul(inverse, x)), highest);
-            add_terms(x, hn::Mul(x, x), level, sum_xl, sum_ll);
+            const Floats xl = hn::Mul(hn::Mul(w, x), level);
+            sum_xl = hn::Add(sum_xl, xl);
+            sum_ll = hn::Add(sum_ll, hn::Mul(hn::Mul(w, level), level));
             hn::Store(level, d, tile.levels + at);
+            hn::Store(xl, d, tile.xl_terms + at);
         }
         hn::Store(sum_xl, d, search.sums.xl + column);
         hn::Store(sum_ll, d, search.sums.ll + column);
@@ -78,7 +84,7 @@ HWY_INLINE Mask is_ordinary(Floats sum) {
 /// unsettled, and so do sums that may have lost digits at the ends of what a float can hold.
 HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) {
     const FloatTag d;
-    const Tile& tile = search.tile;
+    const DescentTile& tile = search.tile;
     const Floats lowest = hn::Set(d, static_cast<float>(bounds.lowest));
     const Floats highest = hn::Set(d, static_cast<float>(bounds.highest));
     const Floats magnitude_bits = hn::BitCast(d, hn::Set(IntTag(), 0x7FFFFFFF));
@@ -94,7 +100,7 @@ HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) 
             const Floats level = hn::Load(d, tile.levels + at);
             const Floats wanted = hn::Min(hn::Max(hn::Mul(x, inverse), lowest), highest);
             const Floats distance = hn::And(hn::Sub(wanted, level), counted_bits);
-            const Floats xl = hn::Mul(hn::Mul(x, x), hn::Mul(x, level));
+            const Floats xl = hn::Load(d, tile.xl_terms + at);
             most = hn::Max(most, hn::MulAdd(xl, half_by_sum, distance));
         }
         const Mask ordinary = hn::And(is_ordinary(hn::Abs(sum_xl)), is_ordinary(sum_ll));
@@ -109,10 +115,12 @@ HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) 
 HWY_INLINE void start(LevelBounds bounds, Search& search) {
     const FloatTag d;
     DescentTile& tile = search.tile;
-    for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
+    const std::size_t columns = tile.columns;
+    const std::size_t end = tile.size * columns;
+    for (std::size_t column = 0; column < columns; column += hn::Lanes(d)) {
         const Floats inverse = first_inverse(bounds, column, search);
         Floats sum_xl = hn::Zero(d), sum_ll = hn::Zero(d);
-        for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
+        for (std::size_t at = column; at < end; at += columns) {
             const Floats x = hn::Load(d, tile.values + at);
             const Floats w = hn::Mul(x, x);
             hn::Store(w, d, tile.weights + at);
