@@ -168,24 +168,57 @@ struct DescentSums {
     HWY_ALIGN float ll[max_columns];
 };
 
-/// A first round in which many levels move: over both vectors of the tile side by side, so that
-/// each fills the other's waits.
+/// The turns of one value in both vectors of a tile.
+template <DescentPolicy policy>
+HWY_INLINE void visit_both(DescentTile& tile, std::size_t at, LevelBounds bounds, Floats& xl0,
+                           Floats& ll0, Floats& xl1, Floats& ll1) {
+    Mask moved = hn::MaskFromVec(hn::Zero(FloatTag()));
+    visit_level<policy, false>(tile, at, bounds, xl0, ll0, moved);
+    visit_level<policy, false>(tile, at + hn::Lanes(FloatTag()), bounds, xl1, ll1, moved);
+}
+
+HWY_INLINE void load_sums(const DescentSums& sums, Floats& xl0, Floats& ll0, Floats& xl1,
+                          Floats& ll1) {
+    const FloatTag d;
+    xl0 = hn::Load(d, sums.xl);
+    ll0 = hn::Load(d, sums.ll);
+    xl1 = hn::Load(d, sums.xl + hn::Lanes(d));
+    ll1 = hn::Load(d, sums.ll + hn::Lanes(d));
+}
+HWY_INLINE void store_sums(Floats xl0, Floats ll0, Floats xl1, Floats ll1, DescentSums& sums) {
+    const FloatTag d;
+    hn::Store(xl0, d, sums.xl);
+    hn::Store(ll0, d, sums.ll);
+    hn::Store(xl1, d, sums.xl + hn::Lanes(d));
+    hn::Store(ll1, d, sums.ll + hn::Lanes(d));
+}
+
+/// A first round in which many levels move: over all vectors of one or two tiles side by side, since
+/// a turn waits long for the one before.
 template <DescentPolicy policy>
 HWY_INLINE void descend_busily(DescentTile& tile, LevelBounds bounds, DescentSums& sums) {
-    const FloatTag d;
-    const std::size_t lanes = hn::Lanes(d);
-    const std::size_t end = tile.size * 2 * lanes;
-    Floats xl0 = hn::Load(d, sums.xl), xl1 = hn::Load(d, sums.xl + lanes);
-    Floats ll0 = hn::Load(d, sums.ll), ll1 = hn::Load(d, sums.ll + lanes);
-    Mask moved = hn::MaskFromVec(hn::Zero(d));
-    for (std::size_t at = 0; at < end; at += 2 * lanes) {
-        visit_level<policy, false>(tile, at, bounds, xl0, ll0, moved);
-        visit_level<policy, false>(tile, at + lanes, bounds, xl1, ll1, moved);
+    Floats xl0, ll0, xl1, ll1;
+    load_sums(sums, xl0, ll0, xl1, ll1);
+    const std::size_t columns = tile.columns;
+    const std::size_t end = tile.size * columns;
+    for (std::size_t at = 0; at < end; at += columns)
+        visit_both<policy>(tile, at, bounds, xl0, ll0, xl1, ll1);
+    store_sums(xl0, ll0, xl1, ll1, sums);
+}
+template <DescentPolicy policy>
+HWY_INLINE void descend_busily(DescentTile& tile_a, DescentTile& tile_b, LevelBounds bounds,
+                               DescentSums& sums_a, DescentSums& sums_b) {
+    Floats xl0, ll0, xl1, ll1, xl2, ll2, xl3, ll3;
+    load_sums(sums_a, xl0, ll0, xl1, ll1);
+    load_sums(sums_b, xl2, ll2, xl3, ll3);
+    const std::size_t columns = tile_a.columns;
+    const std::size_t end = tile_a.size * columns;
+    for (std::size_t at = 0; at < end; at += columns) {
+        visit_both<policy>(tile_a, at, bounds, xl0, ll0, xl1, ll1);
+        visit_both<policy>(tile_b, at, bounds, xl2, ll2, xl3, ll3);
     }
-    hn::Store(xl0, d, sums.xl);
-    hn::Store(xl1, d, sums.xl + lanes);
-    hn::Store(ll0, d, sums.ll);
-    hn::Store(ll1, d, sums.ll + lanes);
+    store_sums(xl0, ll0, xl1, ll1, sums_a);
+    store_sums(xl2, ll2, xl3, ll3, sums_b);
 }
 
 /// Stores the scale that fits levels with these sums best: zero for problems with a zero flag.

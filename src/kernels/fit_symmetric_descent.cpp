@@ -131,10 +131,9 @@ HWY_INLINE void start(LevelBounds bounds, Search& search) {
     }
 }
 
-/// The whole descent, for problems most of which have levels that move.
-HWY_INLINE void descend_fully(LevelBounds bounds, Search& search) {
+/// The rounds after the first, in which few levels move.
+HWY_INLINE void descend_further(LevelBounds bounds, Search& search) {
     const FloatTag d;
-    descend_busily<symmetric_descent>(search.tile, bounds, search.sums);
     for (std::size_t column = 0; column < search.tile.columns; column += hn::Lanes(d)) {
         Floats sum_xl = hn::Load(d, search.sums.xl + column);
         Floats sum_ll = hn::Load(d, search.sums.ll + column);
@@ -154,26 +153,44 @@ HWY_INLINE void load_search(const Problems& problems, const std::int64_t* list, 
     load_values(row, used, static_cast<std::size_t>(problems.size), search.tile);
 }
 
-/// Searches the problems at `list` and puts the results in their places.
+/// Puts the results of the problems at `list` in their places.
+HWY_INLINE void store_listed(LevelBounds bounds, const std::int64_t* list, std::int64_t used,
+                             const Search& search, float* scale, std::uint8_t* level_bytes) {
+    std::uint8_t bytes[max_problem_size * max_columns];
+    if (level_bytes != nullptr) {
+        store_levels<LevelForm::biased>(search.tile, -bounds.lowest, search.flags, used, bytes);
+    }
+    const auto size = static_cast<std::int64_t>(search.tile.size);
+    for (std::int64_t c = 0; c < used; ++c) {
+        scale[list[c]] = search.scales[c];
+        if (level_bytes == nullptr) continue;
+        std::copy_n(bytes + c * size, size, level_bytes + list[c] * size);
+    }
+}
+
+/// Searches the problems at `list`, two tiles of them at a time.
 HWY_INLINE void search_listed(LevelBounds bounds, const Problems& problems,
-                              const std::int64_t* list, std::int64_t count, Search& search,
+                              const std::int64_t* list, std::int64_t count, Search* searches,
                               float* scale, std::uint8_t* level_bytes) {
     const auto columns = static_cast<std::int64_t>(tile_columns());
-    for (std::int64_t first = 0; first < count; first += columns) {
-        const std::int64_t used = std::min(columns, count - first);
-        load_search(problems, list + first, 0, used, search);
-        start(bounds, search);
-        descend_fully(bounds, search);
-        std::uint8_t bytes[max_problem_size * max_columns];
-        if (level_bytes != nullptr) {
-            store_levels<LevelForm::biased>(search.tile, -bounds.lowest, search.flags, used, bytes);
+    for (std::int64_t first = 0; first < count;) {
+        std::int64_t used[2] = {};
+        std::int64_t next = first;
+        int tiles = 0;
+        for (; tiles < 2 && next < count; next += used[tiles++]) {
+            used[tiles] = std::min(columns, count - next);
+            load_search(problems, list + next, 0, used[tiles], searches[tiles]);
+            start(bounds, searches[tiles]);
         }
-        for (std::int64_t c = 0; c < used; ++c) {
-            const std::int64_t problem = list[first + c];
-            scale[problem] = search.scales[c];
-            if (level_bytes == nullptr) continue;
-            std::copy_n(bytes + c * problems.size, problems.size,
-                        level_bytes + problem * problems.size);
+        if (tiles == 2) {
+            descend_busily<symmetric_descent>(searches[0].tile, searches[1].tile, bounds,
+                                              searches[0].sums, searches[1].sums);
+        } else {
+            descend_busily<symmetric_descent>(searches[0].tile, bounds, searches[0].sums);
+        }
+        for (int t = 0; t < tiles; first += used[t++]) {
+            descend_further(bounds, searches[t]);
+            store_listed(bounds, list + first, used[t], searches[t], scale, level_bytes);
         }
     }
 }
@@ -181,7 +198,8 @@ HWY_INLINE void search_listed(LevelBounds bounds, const Problems& problems,
 void fit_symmetric_descent_lanes(int level_count, const Problems& problems, float* scale,
                                  std::uint8_t* level_bytes) {
     const LevelBounds bounds{-level_count, level_count - 1};
-    Search search;
+    Search searches[2];
+    Search& search = searches[0];
     std::int64_t list[batch_problems + max_columns];
     std::int64_t listed = 0;
     for (std::int64_t first = 0; first < problems.count;) {
@@ -202,7 +220,7 @@ void fit_symmetric_descent_lanes(int level_count, const Problems& problems, floa
         }
         first += used;
         if (listed >= batch_problems || first == problems.count) {
-            search_listed(bounds, problems, list, listed, search, scale, level_bytes);
+            search_listed(bounds, problems, list, listed, searches, scale, level_bytes);
             listed = 0;
         }
     }
