@@ -9,6 +9,7 @@
 #include <bit>
 
 #include "kernels/fit.h"
+#include "kernels/fit_affine_state-inl.h"
 #include "kernels/fit_affine_sweep-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
@@ -45,22 +46,26 @@ HWY_INLINE bool has_exact_products(const AffineSpec& spec, Weighting weighting, 
     return spec.levels <= 3 && weighting == Weighting::magnitude && has_f16_digits(tile);
 }
 
-/// The search for a sweep, by what is known of the problems.
-using Search = void (*)(const AffineSpec&, std::size_t, Tile*, SearchState*);
-Search search_for(const AffineSpec& spec, bool looks, bool exact) {
-    if (exact) return search<true, false, Products::exact>;
-    if (spec.absolute_error) {
-        return looks ? search<true, true, Products::rounded>
-                     : search<true, false, Products::rounded>;
-    }
-    return looks ? search<false, true, Products::rounded> : search<false, false, Products::rounded>;
-}
-
 /// Looking ahead makes a candidate an eighth dearer, and the slowest of all lanes counts. It pays
 /// where fewer than one in two of a problem's levels changes from a candidate to the next: values
 /// grow by half a step on average.
 bool pays_to_look(const AffineSpec& spec, int size) {
     return spec.step * static_cast<float>(size) < 1;
+}
+
+/// The search for a sweep, by what is known of the problems. Rejecting by sums takes weights that
+/// are not negative and of the size of the values, and pays only where the last candidates hardly
+/// ever win: where weights are importance too, they do.
+using Search = void (*)(const AffineSpec&, std::size_t, Tile*, SearchState*);
+Search search_for(const AffineSpec& spec, Weighting weighting, bool looks, bool exact) {
+    if (spec.absolute_error) {
+        if (exact) return search<SweepTraits{.absolute = true, .exact_products = true}>;
+        if (looks) return search<SweepTraits{.absolute = true, .looks = true}>;
+        return search<SweepTraits{.absolute = true}>;
+    }
+    if (looks) return search<SweepTraits{.looks = true}>;
+    if (weighting == Weighting::rms_plus_magnitude) return search<SweepTraits{.rejects = true}>;
+    return search<SweepTraits{}>;
 }
 
 /// Writes the results of a tile's first `used` problems.
@@ -90,21 +95,20 @@ HWY_INLINE void store_fits(SearchState& state, std::int64_t first, std::int64_t 
 }
 
 void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const AffineFits& fits) {
-    constexpr std::size_t most_tiles = 2;
-    Tile tiles[most_tiles];
-    SearchState states[most_tiles];
+    Tile tiles[tiles_in_turns];
+    SearchState states[tiles_in_turns];
     const bool looks = pays_to_look(spec, problems.size);
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < problems.count;) {
-        std::int64_t used[most_tiles];
+        std::int64_t used[tiles_in_turns];
         std::size_t count = 0;
         std::int64_t next = first;
         bool exact = spec.absolute_error && !looks;
-        for (; count < most_tiles && next < problems.count; ++count, next += columns) {
+        for (; count < tiles_in_turns && next < problems.count; ++count, next += columns) {
             used[count] = load_tile(problems, next, tiles[count]);
             exact = exact && has_exact_products(spec, problems.weighting, tiles[count]);
         }
-        search_for(spec, looks, exact)(spec, count, tiles, states);
+        search_for(spec, problems.weighting, looks, exact)(spec, count, tiles, states);
         for (std::size_t t = 0; t < count; ++t, first += columns) {
             store_fits(states[t], first, used[t], fits);
         }

@@ -6,8 +6,8 @@
 // the next candidate's levels are measured) is per problem, that is, per lane.
 //
 // Where the steps of a sweep are small against a level, a candidate often has the very levels of
-// the one before. Such sweeps look ahead (kLooks) and leave those candidates out; then each lane is
-// at a candidate of its own.
+// the one before. Such sweeps look ahead (SweepTraits::looks) and leave those candidates out; then
+// each lane is at a candidate of its own.
 #if defined(QUANTIZE_KERNELS_FIT_AFFINE_SWEEP_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTIZE_KERNELS_FIT_AFFINE_SWEEP_INL_H_
 #undef QUANTIZE_KERNELS_FIT_AFFINE_SWEEP_INL_H_
@@ -16,11 +16,22 @@
 #endif
 
 #include "kernels/fit.h"
+#include "kernels/fit_affine_state-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
+
+/// What a sweep does, and what is known of the problems.
+struct SweepTraits {
+    bool absolute = false;  ///< compares sums of |error| rather than of its square
+    bool looks = false;     ///< leaves out candidates that have the levels of the one before
+    bool rejects = false;   ///< leaves out the errors of candidates that cannot win by their sums
+    /// Products of weight, level and value, which the reference rounds before it adds them up, are
+    /// numbers that a float holds exactly: then rounding once, after the addition, is the same.
+    bool exact_products = false;
+};
 
 /// Which levels of a candidate may lie outside 0 .. levels, as is known before they are taken.
 enum class Reach {
@@ -54,17 +65,13 @@ HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest
     }
 }
 
-/// Whether the products of weight, level and value, which the reference rounds before it adds them
-/// up, are numbers that a float holds exactly: then rounding once, after the addition, is the same.
-enum class Products { rounded, exact };
-
 /// The sums that weighted least squares needs, for one vector of problems.
-template <Products kProducts>
+template <bool kExact>
 HWY_INLINE void add_to_sums(Floats x, Floats w, Floats level, Floats& sum_l, Floats& sum_l2,
                             Floats& sum_xl) {
     const Floats wl = hn::Mul(w, level);
     sum_l = hn::Add(sum_l, wl);
-    if constexpr (kProducts == Products::exact) {
+    if constexpr (kExact) {
         sum_l2 = hn::MulAdd(wl, level, sum_l2);
         sum_xl = hn::MulAdd(wl, x, sum_xl);
         return;
@@ -91,90 +98,6 @@ HWY_INLINE void add_errors(Floats x0, Floats x1, Floats w0, Floats w1, Floats le
     const Floats weighted1 = hn::Mul(w1, cost1);
     error0 = hn::Add(error0, weighted0);
     error1 = hn::Add(error1, weighted1);
-}
-
-/// Least squares for given levels; a min above zero is not wanted, then the scale alone is fitted.
-/// Returns the lanes in which there is a solution.
-HWY_INLINE Mask solve(Floats sum_w, Floats sum_x, Floats sum_l, Floats sum_l2, Floats sum_xl,
-                      Floats& scale, Floats& min) {
-    const FloatTag d;
-    const Floats determinant = hn::Sub(hn::Mul(sum_w, sum_l2), hn::Mul(sum_l, sum_l));
-    min = hn::Div(hn::Sub(hn::Mul(sum_l2, sum_x), hn::Mul(sum_l, sum_xl)), determinant);
-    const Mask above_zero = hn::Gt(min, hn::Zero(d));
-    const Floats with_min = hn::Sub(hn::Mul(sum_w, sum_xl), hn::Mul(sum_x, sum_l));
-    scale = hn::Div(hn::IfThenElse(above_zero, sum_xl, with_min),
-                    hn::IfThenElse(above_zero, sum_l2, determinant));
-    min = hn::IfThenZeroElse(above_zero, min);
-    return hn::Gt(determinant, hn::Zero(d));
-}
-
-/// Ranges of values that leave their inverse and its products far from overflow and underflow.
-inline constexpr float least_range = 0x1p-100f;
-inline constexpr float most_range = 0x1p100f;
-
-/// What the search of one tile knows between its steps, by column. It lies in memory so that tiles
-/// can take turns.
-struct SearchState {
-    // Of the problem. `has_range` is 1, or 0 where there is nothing to search.
-    HWY_ALIGN float has_range[max_columns];
-    HWY_ALIGN float least_range[max_columns];  ///< from here on to `most_range` it is ordinary
-    HWY_ALIGN float lowest[max_columns];       ///< smallest value
-    HWY_ALIGN float highest[max_columns];      ///< largest value
-    HWY_ALIGN float flat_min[max_columns];
-    HWY_ALIGN float weight_sum[max_columns];
-    HWY_ALIGN float value_sum[max_columns];
-    // Of the best candidate so far.
-    HWY_ALIGN float scale[max_columns];
-    HWY_ALIGN float min[max_columns];
-    HWY_ALIGN float inverse[max_columns];
-    HWY_ALIGN float base[max_columns];
-    HWY_ALIGN float error[max_columns];
-    // Of the candidate at hand, which measures its levels from the best one's min.
-    HWY_ALIGN float next_scale[max_columns];
-    HWY_ALIGN float next_min[max_columns];
-    HWY_ALIGN float next_inverse[max_columns];
-    HWY_ALIGN float repeats[max_columns];  ///< 1 where the one after it has the same levels, else 0
-    HWY_ALIGN float number[max_columns];   ///< which one of the sweep it is
-};
-
-HWY_INLINE void store_flag(Mask mask, float* flags) {
-    const FloatTag d;
-    hn::Store(hn::IfThenElseZero(mask, hn::Set(d, 1.0f)), d, flags);
-}
-HWY_INLINE Mask load_flag(const float* flags) {
-    const FloatTag d;
-    return hn::Ne(hn::Load(d, flags), hn::Zero(d));
-}
-
-/// Range and weighted sums of one vector of problems. A problem whose values are all one number at
-/// or above zero, or all zero, has no scale; its lane gets a harmless range to work on.
-HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state) {
-    const FloatTag d;
-    Floats min = hn::Load(d, tile.values + column);
-    Floats max = min;
-    Floats sum_w = hn::Load(d, tile.weights + column);
-    Floats sum_x = hn::Mul(sum_w, min);
-    for (std::size_t i = 1; i < tile.size; ++i) {
-        const Floats x = hn::Load(d, tile.values + i * tile.columns + column);
-        const Floats w = hn::Load(d, tile.weights + i * tile.columns + column);
-        min = select_smaller(x, min);
-        max = select_larger(x, max);
-        sum_w = hn::Add(sum_w, w);
-        sum_x = hn::Add(sum_x, hn::Mul(w, x));
-    }
-    hn::Store(min, d, state.lowest + column);
-    const Floats span = hn::Sub(max, min);
-    min = hn::IfThenZeroElse(hn::Gt(min, hn::Zero(d)), min);
-    hn::Store(min, d, state.flat_min + column);
-    const Mask has_range = hn::Gt(max, min);
-    store_flag(has_range, state.has_range + column);
-    const Floats least = hn::Max(hn::Mul(span, hn::Set(d, 0x1p-10f)), hn::Set(d, least_range));
-    hn::Store(hn::IfThenElseZero(has_range, least), d, state.least_range + column);
-    hn::Store(hn::IfThenElseZero(has_range, min), d, state.min + column);
-    hn::Store(hn::IfThenElse(has_range, max, hn::Set(d, 1.0f)), d, state.highest + column);
-    hn::Store(sum_w, d, state.weight_sum + column);
-    hn::Store(sum_x, d, state.value_sum + column);
-    hn::Store(hn::Zero(d), d, state.number + column);
 }
 
 /// The inverse scale that spreads the values above the best min over `spread` levels. `ordinary`
@@ -212,19 +135,6 @@ HWY_INLINE Reach prepare_tile(Floats spread0, Floats spread1, Floats levels, Sea
     return below ? Reach::below : Reach::inside;
 }
 
-/// Least squares for the candidate's sums.
-HWY_INLINE void solve_candidate(std::size_t column, Floats sum_l, Floats sum_l2, Floats sum_xl,
-                                SearchState& state) {
-    const FloatTag d;
-    Floats scale, min;
-    const Mask solved =
-        solve(hn::Load(d, state.weight_sum + column), hn::Load(d, state.value_sum + column), sum_l,
-              sum_l2, sum_xl, scale, min);
-    // Without a solution the error becomes a NaN, which is below nothing.
-    hn::Store(hn::IfThenElse(solved, scale, hn::NaN(d)), d, state.next_scale + column);
-    hn::Store(min, d, state.next_min + column);
-}
-
 /// Where in the sweep the problems are. In step: `number` is the candidate for all. Otherwise each
 /// lane has its own in SearchState; lanes that are through with the sweep repeat the last.
 struct Place {
@@ -233,13 +143,13 @@ struct Place {
 };
 
 /// How many levels the candidate at hand spreads the values of a problem over.
-template <bool kLooks>
+template <SweepTraits kSweep>
 HWY_INLINE Floats spread_of_candidate(const Place& place, std::size_t column,
                                       const SearchState& state) {
     const FloatTag d;
     const AffineSpec& spec = place.spec;
     const auto levels = static_cast<float>(spec.levels);
-    if constexpr (!kLooks) {
+    if constexpr (!kSweep.looks) {
         return hn::Set(d, spec.first + spec.step * static_cast<float>(place.number) + levels);
     }
     const Floats number =
@@ -268,9 +178,11 @@ HWY_INLINE void store_repeats(Ints rise, float* repeats) {
 }
 
 /// One pass over the tile: levels for the candidate, their sums for both vectors, and what least
-/// squares makes of them. kLooks: finds out too where the next candidate has the same levels.
-template <Reach kReach, bool kLooks, Products kProducts>
-HWY_INLINE void fit_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
+/// squares makes of them. A sweep that looks finds out too where the next candidate has the same
+/// levels. Returns false where one that rejects sees that the candidate wins in no lane; before the
+/// levels reach above the highest, it would hardly ever see that.
+template <Reach kReach, SweepTraits kSweep>
+HWY_INLINE bool fit_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
                            SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
@@ -287,62 +199,66 @@ HWY_INLINE void fit_levels(Floats highest, Floats growth0, Floats growth1, Tile&
         Floats scaled0, scaled1;
         const Floats level0 = level_of<kReach>(x0, base0, inverse0, highest, scaled0);
         const Floats level1 = level_of<kReach>(x1, base1, inverse1, highest, scaled1);
-        if constexpr (kLooks) {
+        if constexpr (kSweep.looks) {
             look_ahead(growth0, scaled0, level0, rise0);
             look_ahead(growth1, scaled1, level1, rise1);
         }
         hn::Store(level0, d, tile.levels + at);
         hn::Store(level1, d, tile.levels + at + lanes);
-        add_to_sums<kProducts>(x0, hn::Load(d, tile.weights + at), level0, l0, ll0, xl0);
-        add_to_sums<kProducts>(x1, hn::Load(d, tile.weights + at + lanes), level1, l1, ll1, xl1);
+        add_to_sums<kSweep.exact_products>(x0, hn::Load(d, tile.weights + at), level0, l0, ll0,
+                                           xl0);
+        add_to_sums<kSweep.exact_products>(x1, hn::Load(d, tile.weights + at + lanes), level1, l1,
+                                           ll1, xl1);
     }
-    if constexpr (kLooks) {
+    if constexpr (kSweep.looks) {
         store_repeats(rise0, state.repeats);
         store_repeats(rise1, state.repeats + lanes);
     }
     solve_candidate(0, l0, ll0, xl0, state);
     solve_candidate(lanes, l1, ll1, xl1, state);
+    if constexpr (kSweep.rejects && may_be_above(kReach)) {
+        const Mask open0 = may_win(0, l0, ll0, xl0, state);
+        const Mask open1 = may_win(lanes, l1, ll1, xl1, state);
+        return !hn::AllFalse(d, hn::Or(open0, open1));
+    }
+    return true;
 }
 
 /// Levels and least squares for the candidates at hand, by the cheapest form of the levels that is
-/// exact.
-template <bool kLooks, Products kProducts>
-HWY_INLINE void fit_candidate(const Place& place, Tile& tile, SearchState& state) {
+/// exact. Returns false where no candidate can win.
+template <SweepTraits kSweep>
+HWY_INLINE bool fit_candidate(const Place& place, Tile& tile, SearchState& state) {
     const FloatTag d;
     const Floats highest = hn::Set(d, static_cast<float>(place.spec.levels));
-    const Floats spread0 = spread_of_candidate<kLooks>(place, 0, state);
-    const Floats spread1 = spread_of_candidate<kLooks>(place, hn::Lanes(d), state);
+    const Floats spread0 = spread_of_candidate<kSweep>(place, 0, state);
+    const Floats spread1 = spread_of_candidate<kSweep>(place, hn::Lanes(d), state);
     const Floats growth0 = growth_to_next(place.spec, spread0);
     const Floats growth1 = growth_to_next(place.spec, spread1);
     switch (prepare_tile(spread0, spread1, highest, state)) {
         case Reach::inside:
-            return fit_levels<Reach::inside, kLooks, kProducts>(highest, growth0, growth1, tile,
-                                                                state);
+            return fit_levels<Reach::inside, kSweep>(highest, growth0, growth1, tile, state);
         case Reach::below:
-            return fit_levels<Reach::below, kLooks, kProducts>(highest, growth0, growth1, tile,
-                                                               state);
+            return fit_levels<Reach::below, kSweep>(highest, growth0, growth1, tile, state);
         case Reach::above:
-            return fit_levels<Reach::above, kLooks, kProducts>(highest, growth0, growth1, tile,
-                                                               state);
+            return fit_levels<Reach::above, kSweep>(highest, growth0, growth1, tile, state);
         case Reach::both:
-            return fit_levels<Reach::both, kLooks, kProducts>(highest, growth0, growth1, tile,
-                                                              state);
+            return fit_levels<Reach::both, kSweep>(highest, growth0, growth1, tile, state);
         case Reach::wild:
-            store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats);
-            store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats + hn::Lanes(d));
-            return fit_levels<Reach::wild, false, Products::rounded>(highest, growth0, growth1,
-                                                                     tile, state);
+            break;
     }
+    store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats);
+    store_flag(hn::MaskFromVec(hn::Zero(d)), state.repeats + hn::Lanes(d));
+    return fit_levels<Reach::wild, SweepTraits{}>(highest, growth0, growth1, tile, state);
 }
 
 /// Takes the candidate over in the lanes where its error is below the best; returns them.
-template <bool kLooks>
+template <SweepTraits kSweep>
 HWY_INLINE Mask adopt(float last, std::size_t column, Floats new_error, SearchState& state) {
     const FloatTag d;
     const Floats error = hn::Load(d, state.error + column);
     const Floats min = hn::Load(d, state.min + column);
     Mask wins = hn::Lt(new_error, error);
-    if constexpr (kLooks) {
+    if constexpr (kSweep.looks) {
         wins = hn::And(wins, hn::Le(hn::Load(d, state.number + column), hn::Set(d, last)));
     }
     const auto take = [&](Floats taken, float* HWY_RESTRICT best) HWY_ATTR {
@@ -370,7 +286,7 @@ HWY_INLINE Mask go_on(float last, std::size_t column, Mask wins, SearchState& st
 
 /// Weighted errors of both vectors with the given scales and mins. `level_at(x, at, column)` is the
 /// level of the values x at `at`, which are of the vector that begins at `column`.
-template <bool kAbsolute, class LevelAt>
+template <SweepTraits kSweep, class LevelAt>
 HWY_INLINE void sum_errors(const Tile& tile, const float* scale, const float* min,
                            const LevelAt& level_at, Floats& error0, Floats& error1) {
     const FloatTag d;
@@ -388,22 +304,22 @@ HWY_INLINE void sum_errors(const Tile& tile, const float* scale, const float* mi
         const Floats w1 = hn::Load(d, tile.weights + at + lanes);
         const Floats level0 = level_at(x0, at, 0);
         const Floats level1 = level_at(x1, at + lanes, lanes);
-        add_errors<kAbsolute>(x0, x1, w0, w1, level0, level1, scale0, scale1, min0, min1, error0,
-                              error1);
+        add_errors<kSweep.absolute>(x0, x1, w0, w1, level0, level1, scale0, scale1, min0, min1,
+                                    error0, error1);
     }
 }
 
 /// Those of the candidate at hand, whose levels lie in the tile.
-template <bool kAbsolute>
+template <SweepTraits kSweep>
 HWY_INLINE void sum_candidate_errors(const Tile& tile, const SearchState& state, Floats& error0,
                                      Floats& error1) {
     const auto stored = [&](Floats, std::size_t at, std::size_t)
                             HWY_ATTR { return hn::Load(FloatTag(), tile.levels + at); };
-    sum_errors<kAbsolute>(tile, state.next_scale, state.next_min, stored, error0, error1);
+    sum_errors<kSweep>(tile, state.next_scale, state.next_min, stored, error0, error1);
 }
 
 /// Those of the first candidate, whose levels nobody needs afterwards.
-template <bool kAbsolute, Reach kReach>
+template <SweepTraits kSweep, Reach kReach>
 HWY_INLINE void sum_first_errors(Floats highest, const Tile& tile, const SearchState& state,
                                  Floats& error0, Floats& error1) {
     const auto taken = [&](Floats x, std::size_t, std::size_t column) HWY_ATTR {
@@ -412,11 +328,11 @@ HWY_INLINE void sum_first_errors(Floats highest, const Tile& tile, const SearchS
         return level_of<kReach>(x, hn::Load(d, state.min + column),
                                 hn::Load(d, state.inverse + column), highest, scaled);
     };
-    sum_errors<kAbsolute>(tile, state.scale, state.min, taken, error0, error1);
+    sum_errors<kSweep>(tile, state.scale, state.min, taken, error0, error1);
 }
 
 /// The first candidate: the whole range on all levels, without least squares.
-template <bool kAbsolute>
+template <SweepTraits kSweep>
 HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
@@ -430,30 +346,37 @@ HWY_INLINE void start(float levels, const Tile& tile, SearchState& state) {
     }
     Floats error0, error1;
     if (HWY_LIKELY(reach != Reach::wild)) {
-        sum_first_errors<kAbsolute, Reach::inside>(highest, tile, state, error0, error1);
+        sum_first_errors<kSweep, Reach::inside>(highest, tile, state, error0, error1);
     } else {
-        sum_first_errors<kAbsolute, Reach::wild>(highest, tile, state, error0, error1);
+        sum_first_errors<kSweep, Reach::wild>(highest, tile, state, error0, error1);
     }
     hn::Store(error0, d, state.error);
     hn::Store(error1, d, state.error + lanes);
 }
 
+inline constexpr std::size_t tiles_in_turns = 2;
+
 /// Tries the candidate at hand on all tiles in turns: while the least squares of one divide, the
-/// sums of the other keep the processor busy. With kLooks, returns whether lanes have one left.
-template <bool kAbsolute, bool kLooks, Products kProducts>
+/// sums of the other keep the processor busy. A sweep that looks returns whether lanes have one
+/// left.
+template <SweepTraits kSweep>
 HWY_INLINE bool try_candidate(const Place& place, std::size_t tile_count, Tile* tiles,
                               SearchState* states) {
     const FloatTag d;
     const auto last = static_cast<float>(place.spec.last);
+    bool may_win[tiles_in_turns] = {};
     for (std::size_t t = 0; t < tile_count; ++t)
-        fit_candidate<kLooks, kProducts>(place, tiles[t], states[t]);
+        may_win[t] = fit_candidate<kSweep>(place, tiles[t], states[t]);
     Mask left = hn::MaskFromVec(hn::Zero(d));
     for (std::size_t t = 0; t < tile_count; ++t) {
+        if constexpr (kSweep.rejects) {
+            if (!may_win[t]) continue;
+        }
         Floats error0, error1;
-        sum_candidate_errors<kAbsolute>(tiles[t], states[t], error0, error1);
-        const Mask wins0 = adopt<kLooks>(last, 0, error0, states[t]);
-        const Mask wins1 = adopt<kLooks>(last, hn::Lanes(d), error1, states[t]);
-        if constexpr (kLooks) {
+        sum_candidate_errors<kSweep>(tiles[t], states[t], error0, error1);
+        const Mask wins0 = adopt<kSweep>(last, 0, error0, states[t]);
+        const Mask wins1 = adopt<kSweep>(last, hn::Lanes(d), error1, states[t]);
+        if constexpr (kSweep.looks) {
             left = hn::Or(left, go_on(last, 0, wins0, states[t]));
             left = hn::Or(left, go_on(last, hn::Lanes(d), wins1, states[t]));
         }
@@ -461,23 +384,22 @@ HWY_INLINE bool try_candidate(const Place& place, std::size_t tile_count, Tile* 
     return !hn::AllFalse(d, left);
 }
 
-/// kLooks: leaves out candidates that cannot win, which takes each problem through the sweep at its
-/// own pace.
-template <bool kAbsolute, bool kLooks, Products kProducts>
+/// A sweep that looks takes each problem through at its own pace.
+template <SweepTraits kSweep>
 HWY_NOINLINE void search(const AffineSpec& spec, std::size_t tile_count, Tile* tiles,
                          SearchState* states) {
     const FloatTag d;
     for (std::size_t t = 0; t < tile_count; ++t) {
-        survey(tiles[t], 0, states[t]);
-        survey(tiles[t], hn::Lanes(d), states[t]);
-        start<kAbsolute>(static_cast<float>(spec.levels), tiles[t], states[t]);
+        survey<kSweep.rejects>(tiles[t], 0, states[t]);
+        survey<kSweep.rejects>(tiles[t], hn::Lanes(d), states[t]);
+        start<kSweep>(static_cast<float>(spec.levels), tiles[t], states[t]);
     }
-    if constexpr (kLooks) {
-        while (try_candidate<kAbsolute, true, kProducts>({spec, 0}, tile_count, tiles, states)) {
+    if constexpr (kSweep.looks) {
+        while (try_candidate<kSweep>({spec, 0}, tile_count, tiles, states)) {
         }
     } else {
         for (int k = 0; k <= spec.last; ++k)
-            try_candidate<kAbsolute, false, kProducts>({spec, k}, tile_count, tiles, states);
+            try_candidate<kSweep>({spec, k}, tile_count, tiles, states);
     }
 }
 

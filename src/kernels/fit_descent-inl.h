@@ -193,8 +193,8 @@ HWY_INLINE void store_sums(Floats xl0, Floats ll0, Floats xl1, Floats ll1, Desce
     hn::Store(ll1, d, sums.ll + hn::Lanes(d));
 }
 
-/// A first round in which many levels move: over all vectors of one or two tiles side by side, since
-/// a turn waits long for the one before.
+/// A first round in which many levels move: over all vectors of one or two tiles side by side,
+/// since a turn waits long for the one before.
 template <DescentPolicy policy>
 HWY_INLINE void descend_busily(DescentTile& tile, LevelBounds bounds, DescentSums& sums) {
     Floats xl0, ll0, xl1, ll1;
