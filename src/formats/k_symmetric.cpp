@@ -28,7 +28,8 @@ constexpr kernels::LevelRange centred(int half) {
 /// A symmetric search measures levels from zero.
 constexpr float zero_base[max_subs] = {};
 
-/// What the steps hand on for a group of super-blocks.
+/// What the steps hand on for a group of super-blocks. Scales are those of the search, then as
+/// stored.
 struct Group {
     const float* values;
     int count;                      ///< super-blocks in use
@@ -66,6 +67,14 @@ void scale_by_largest(const Group& group, int half, float least, std::uint8_t* i
             std::fill_n(integers + s * sub_blocks, sub_blocks, static_cast<std::uint8_t>(half));
         }
     }
+}
+
+/// A block's scales from its integers, to which `offset` has been added.
+template <class Integer>
+void scale_integers(std::uint16_t factor, const Integer* integers, int offset, float* scales) {
+    const float d = f16_to_f32(factor);
+    for (int j = 0; j < sub_blocks; ++j)
+        scales[j] = d * static_cast<float>(integers[j] - offset);
 }
 
 /// The levels with which a sweep found the inverse scale of sub-block `j` of the group.
@@ -117,17 +126,17 @@ void fit_group(Group& group, BlockQ3K* blocks) {
         scale_by_fit(group, scales);
     }
     for (int s = 0; s < group.count; ++s) {
+        const std::uint8_t* const integers = scales.integers + s * sub_blocks;
         blocks[s].d = f32_to_f16(scales.factors[s]);
-        pack_scales(scales.integers + s * sub_blocks, blocks[s].scales);
+        pack_scales(integers, blocks[s].scales);
+        scale_integers(blocks[s].d, integers, 32, group.scales + s * sub_blocks);
     }
 }
 
 void stored_scales(const BlockQ3K& block, float* scales) {
     std::uint8_t integers[sub_blocks];
     unpack_scales(block.scales, integers);
-    const float d = f16_to_f32(block.d);
-    for (int j = 0; j < sub_blocks; ++j)
-        scales[j] = d * static_cast<float>(integers[j] - 32);
+    scale_integers(block.d, integers, 32, scales);
 }
 
 /// The levels of the search for sub-block `j`, which are seen only where the stored scale is zero.
@@ -158,6 +167,10 @@ constexpr int half_levels(const BlockQ6K*) {
     return 32;
 }
 
+void stored_scales(const BlockQ6K& block, float* scales) {
+    scale_integers(block.d, block.scales, 0, scales);
+}
+
 void fit_group(Group& group, BlockQ6K* blocks) {
     const bool weighted = group.importance != nullptr;
     kernels::fit_symmetric(kernels::symmetric_sweep(half_levels(blocks)),
@@ -167,24 +180,17 @@ void fit_group(Group& group, BlockQ6K* blocks) {
     std::uint8_t integers[max_subs];
     scale_by_largest(group, 128, kernels::smallest_magnitude, integers, factors);
     for (int s = 0; s < group.count; ++s) {
-        if (factors[s] == 0) {
-            // The whole block becomes zero bytes: no level may be seen either.
-            std::fill_n(group.inverse + s * sub_blocks, sub_blocks, 0.0f);
-            std::fill_n(blocks[s].scales, sub_blocks, std::int8_t{0});
-            blocks[s].d = 0;
-            continue;
-        }
         blocks[s].d = f32_to_f16(factors[s]);
         for (int j = 0; j < sub_blocks; ++j) {
             blocks[s].scales[j] = static_cast<std::int8_t>(integers[s * sub_blocks + j] - 128);
         }
+        if (factors[s] == 0) {
+            // The whole block becomes zero bytes: no level may be seen either.
+            std::fill_n(group.inverse + s * sub_blocks, sub_blocks, 0.0f);
+            std::fill_n(blocks[s].scales, sub_blocks, std::int8_t{0});
+        }
+        stored_scales(blocks[s], group.scales + s * sub_blocks);
     }
-}
-
-void stored_scales(const BlockQ6K& block, float* scales) {
-    const float d = f16_to_f32(block.d);
-    for (int j = 0; j < sub_blocks; ++j)
-        scales[j] = d * static_cast<float>(block.scales[j]);
 }
 
 void search_levels(const Group& group, int j, const BlockQ6K& block, std::uint8_t* levels) {
@@ -209,12 +215,9 @@ template <class Block>
 void take_levels(Group& group, Block* blocks) {
     constexpr kernels::LevelRange range = centred(half_levels(static_cast<Block*>(nullptr)));
     const int subs = group.count * sub_blocks;
-    float scales[max_subs];
-    for (int s = 0; s < group.count; ++s)
-        stored_scales(blocks[s], scales + s * sub_blocks);
-    kernels::relevel(group.values, subs, sub_elems, scales, zero_base, range, group.levels);
+    kernels::relevel(group.values, subs, sub_elems, group.scales, zero_base, range, group.levels);
     for (int j = 0; j < subs; ++j) {
-        if (scales[j] == 0) search_levels(group, j, *blocks, group.levels + j * sub_elems);
+        if (group.scales[j] == 0) search_levels(group, j, *blocks, group.levels + j * sub_elems);
     }
     for (int s = 0; s < group.count; ++s)
         store_levels(group.levels + s * super_block_elems, blocks[s]);

@@ -10,12 +10,12 @@
 #include <algorithm>
 
 #include "kernels/lanes-inl.h"
+#include "kernels/narrow-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 namespace {
 
-using ByteTag = hn::Rebind<std::uint8_t, FloatTag>;
 using SignedByteTag = hn::Rebind<std::int8_t, FloatTag>;
 
 HWY_INLINE void store_levels(Floats scaled, LevelRange range, std::uint8_t* levels) {
@@ -23,9 +23,7 @@ HWY_INLINE void store_levels(Floats scaled, LevelRange range, std::uint8_t* leve
     const Ints level =
         hn::Min(hn::Max(biased_nearest(scaled), hn::Set(di, nearest_bias + range.lowest)),
                 hn::Set(di, nearest_bias + range.highest));
-    const Ints byte = hn::Add(level, hn::Set(di, range.offset - nearest_bias));
-    const hn::RebindToUnsigned<IntTag> du;
-    hn::StoreU(hn::TruncateTo(ByteTag(), hn::BitCast(du, byte)), ByteTag(), levels);
+    store_low_bytes(hn::Add(level, hn::Set(di, range.offset - nearest_bias)), levels);
 }
 
 void relevel_lanes(const float* values, std::int64_t count, int size, const float* scale,
