@@ -10,6 +10,9 @@
 //
 #include <hwy/highway.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "kernels/fit.h"
 #include "kernels/fit_descent-inl.h"
 #include "kernels/fit_tile-inl.h"
@@ -70,8 +73,8 @@ HWY_INLINE Mask is_ordinary(Floats sum) {
     return hn::And(hn::Gt(sum, hn::Set(d, 0x1p-80f)), hn::Lt(sum, hn::Set(d, 0x1p80f)));
 }
 
-/// Stores the scales that fit the levels best if none moves any more. Sets `unsettled` to 1 for
-/// problems in which a level may want to, else to 0. Takes no division for a level:
+/// Stores the scales that fit the levels best if none moves any more. Returns the columns in which
+/// a level may want to, as bits. Takes no division for a level:
 ///
 /// The level that a value x wants is x * others_ll / others_xl, rounded and clamped, where the sums
 /// leave out its own terms x * x * level * level and x * x * x * level. Before rounding that lies
@@ -82,11 +85,12 @@ HWY_INLINE Mask is_ordinary(Floats sum) {
 ///
 /// What comes within a thousandth of a half, hundreds of times what rounding can do, counts as
 /// unsettled, and so do sums that may have lost digits at the ends of what a float can hold.
-HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) {
+HWY_INLINE std::uint32_t look_once(LevelBounds bounds, Search& search) {
     const FloatTag d;
     const DescentTile& tile = search.tile;
     const Floats lowest = hn::Set(d, static_cast<float>(bounds.lowest));
     const Floats highest = hn::Set(d, static_cast<float>(bounds.highest));
+    std::uint32_t unsettled = 0;
     const Floats magnitude_bits = hn::BitCast(d, hn::Set(IntTag(), 0x7FFFFFFF));
     for (std::size_t column = 0; column < tile.columns; column += hn::Lanes(d)) {
         const Floats sum_xl = hn::Load(d, search.sums.xl + column);
@@ -98,7 +102,7 @@ HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) 
         for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
             const Floats x = hn::Load(d, tile.values + at);
             const Floats level = hn::Load(d, tile.levels + at);
-            const Floats wanted = hn::Min(hn::Max(hn::Mul(x, inverse), lowest), highest);
+            const Floats wanted = clamp_to_positive(hn::Max(hn::Mul(x, inverse), lowest), highest);
             const Floats distance = hn::And(hn::Sub(wanted, level), counted_bits);
             const Floats xl = hn::Load(d, tile.xl_terms + at);
             most = hn::Max(most, hn::MulAdd(xl, half_by_sum, distance));
@@ -106,9 +110,10 @@ HWY_INLINE void look_once(LevelBounds bounds, Search& search, float* unsettled) 
         const Mask ordinary = hn::And(is_ordinary(hn::Abs(sum_xl)), is_ordinary(sum_ll));
         const Mask settled = hn::And(hn::Lt(most, hn::Set(d, 0.5f - 0x1p-11f)), ordinary);
         const Mask empty = hn::Eq(hn::Load(d, search.flags + column), hn::Zero(d));
-        store_flags(hn::Not(hn::Or(empty, settled)), column, unsettled);
+        unsettled |= bits_of(hn::Not(hn::Or(empty, settled))) << column;
         store_scale(search.flags, column, sum_xl, sum_ll, search.scales);
     }
+    return unsettled;
 }
 
 /// Levels as they start and all that the descent keeps of them.
@@ -203,21 +208,20 @@ void fit_symmetric_descent_lanes(int level_count, const Problems& problems, floa
     std::int64_t list[batch_problems + max_columns];
     std::int64_t listed = 0;
     for (std::int64_t first = 0; first < problems.count;) {
-        HWY_ALIGN float unsettled[max_columns];
         const std::int64_t used =
             std::min(static_cast<std::int64_t>(tile_columns()), problems.count - first);
         load_search(problems, nullptr, first, used, search);
         take_levels(bounds, search);
-        look_once(bounds, search, unsettled);
+        std::uint32_t unsettled = look_once(bounds, search);
+        // Columns beyond repeat the first.
+        unsettled &= ~std::uint32_t{0} >> (max_columns - static_cast<std::size_t>(used));
         store_results(search.scales, used, scale + first);
         if (level_bytes != nullptr) {
             store_levels<LevelForm::floats>(search.tile, level_count, search.flags, used,
                                             level_bytes + first * problems.size);
         }
-        for (std::int64_t c = 0; c < used; ++c) {
-            list[listed] = first + c;
-            listed += unsettled[c] != 0;
-        }
+        for (; unsettled != 0; unsettled &= unsettled - 1)
+            list[listed++] = first + std::countr_zero(unsettled);
         first += used;
         if (listed >= batch_problems || first == problems.count) {
             search_listed(bounds, problems, list, listed, searches, scale, level_bytes);

@@ -89,6 +89,13 @@ HWY_INLINE Floats select_larger(Floats a, Floats b) {
 #endif
 }
 
+/// A bit for each lane, lane 0 lowest.
+HWY_INLINE std::uint32_t bits_of(Mask mask) {
+    std::uint8_t bytes[8] = {};
+    hn::StoreMaskBits(FloatTag(), mask, bytes);
+    return bytes[0] | std::uint32_t{bytes[1]} << 8;
+}
+
 /// v + 1 in the lanes of the mask, v in the others.
 HWY_INLINE Ints add_one_where(Mask mask, Ints v) {
     const IntTag di;
