@@ -32,11 +32,13 @@ struct Found {
 };
 
 /// kBelow: some level may lie below the lowest one. Minima of floats share x86's units with
-/// additions, of which there are fewer here than multiplications.
+/// additions, of which there are fewer here than multiplications: one clamp fits in beside them,
+/// the second had better be of integers.
 template <bool kBelow>
 HWY_INLINE Floats level_of(Floats x, Floats inverse, Floats lowest, Floats highest) {
     const Floats level = nearest_in_range(hn::Mul(inverse, x));
-    return hn::Min(kBelow ? hn::Max(level, lowest) : level, highest);
+    if constexpr (kBelow) return clamp_to_positive(hn::Max(level, lowest), highest);
+    return hn::Min(level, highest);
 }
 
 /// Adds weight * value * level and weight * level^2.
