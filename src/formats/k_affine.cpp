@@ -122,37 +122,42 @@ struct Group {
     static constexpr int max_subs = group_super_blocks * 16;
 
     const float* values;
-    int count;  ///< super-blocks in use
+    int count;                      ///< super-blocks in use
+    const float* importance;        ///< null for none
+    std::int64_t importance_start;  ///< column of the first value
+    std::int64_t cols;
+    float variance[max_subs];  ///< with importance only
     // From the search. Mins follow scales without a gap, so that both are one set of problems.
     float scales_and_mins[2 * max_subs];
-    float inverse[max_subs], base[max_subs], weight_sum[max_subs];
+    float weight_sum[max_subs];
     // Integer scales, then mins, and the factor of each super-block: again one set.
     std::uint8_t integers[2 * max_subs];
     float factors[2 * group_super_blocks];
     std::uint8_t levels[group_super_blocks * super_block_elems];
+
+    const AffineSpec& spec(const AffineType& type) const {
+        return importance != nullptr ? type.weighted : type.plain;
+    }
+    kernels::Problems problems(const AffineType& type) const {
+        return {values,
+                std::int64_t{count} * type.sub_blocks(),
+                type.sub_elems,
+                importance != nullptr ? Weighting::importance_spread : type.plain_weighting,
+                importance,
+                importance_start,
+                cols,
+                variance};
+    }
 };
 
-void fit(const AffineType& type, const float* importance, std::int64_t offset, std::int64_t cols,
-         Group& group) {
+void fit(const AffineType& type, Group& group) {
     const int subs = group.count * type.sub_blocks();
-    kernels::Problems problems;
-    problems.values = group.values;
-    problems.count = subs;
-    problems.size = type.sub_elems;
-    problems.weighting = type.plain_weighting;
-    float variance[Group::max_subs];
-    if (importance != nullptr) {
+    if (group.importance != nullptr) {
         super_block_variances(type.variance, group.values, group.count, type.sub_blocks(),
-                              variance);
-        problems.weighting = Weighting::importance_spread;
-        problems.importance = importance;
-        problems.importance_offset = offset;
-        problems.importance_period = cols;
-        problems.variance = variance;
+                              group.variance);
     }
-    kernels::fit_affine(importance != nullptr ? type.weighted : type.plain, problems,
-                        {group.scales_and_mins, group.scales_and_mins + subs, group.inverse,
-                         group.base, group.weight_sum});
+    kernels::fit_affine(group.spec(type), group.problems(type),
+                        {group.scales_and_mins, group.scales_and_mins + subs, group.weight_sum});
 }
 
 /// Integer scales by the largest one.
@@ -204,6 +209,47 @@ void stored_scales(const Block& block, float* scales, float* mins) {
     }
 }
 
+/// The levels with which the search found its scales, for those sub-blocks of super-block `s` whose
+/// stored scale is zero. Hardly any is, so that the search does not keep what it had these levels
+/// by but is done again for them.
+template <class Block>
+void search_levels(const Group& group, int s, const float* scales, std::uint8_t* levels) {
+    constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
+    constexpr int subs = type.sub_blocks(), size = type.sub_elems;
+    float values[super_block_elems], importance[super_block_elems], variance[subs];
+    kernels::Problems problems = group.problems(type);
+    int listed[subs], count = 0;
+    for (int j = 0; j < subs; ++j) {
+        if (scales[j] != 0) continue;
+        const float* const own = group.values + s * super_block_elems + j * size;
+        if (own[0] <= 0 && std::all_of(own, own + size, [&](float v) { return v == own[0]; })) {
+            std::fill_n(levels + j * size, size, std::uint8_t{0});
+            continue;
+        }
+        std::copy_n(own, size, values + count * size);
+        if (group.importance != nullptr) {
+            const std::int64_t column =
+                (group.importance_start + s * super_block_elems) % group.cols + j * size;
+            std::copy_n(group.importance + column, size, importance + count * size);
+            variance[count] = group.variance[s * subs + j];
+        }
+        listed[count++] = j;
+    }
+    if (count == 0) return;
+    problems.values = values;
+    problems.count = count;
+    problems.importance = importance;
+    problems.importance_offset = 0;
+    problems.importance_period = std::int64_t{count} * size;
+    problems.variance = variance;
+    float scale[subs], min[subs], weight_sum[subs], inverse[subs], base[subs];
+    kernels::fit_affine(group.spec(type), problems, {scale, min, weight_sum, inverse, base});
+    for (int k = 0; k < count; ++k) {
+        kernels::level_by_inverse(values + k * size, 1, size, inverse + k, base + k,
+                                  {0, type.levels, 0}, levels + listed[k] * size);
+    }
+}
+
 /// Levels of super-block `s` for the scales as stored; where a stored scale is zero, those of the
 /// search.
 template <class Block>
@@ -220,11 +266,8 @@ void store_super_block(Group& group, int s, Block& block) {
     const float* const values = group.values + s * super_block_elems;
     std::uint8_t* const levels = group.levels + s * super_block_elems;
     kernels::relevel(values, subs, type.sub_elems, scales, mins, range, levels);
-    for (int j = 0; j < subs; ++j) {
-        if (scales[j] != 0) continue;
-        kernels::level_by_inverse(values + j * type.sub_elems, 1, type.sub_elems,
-                                  group.inverse + s * subs + j, group.base + s * subs + j, range,
-                                  levels + j * type.sub_elems);
+    if (std::ranges::find(scales, 0.0f) != std::end(scales)) {
+        search_levels<Block>(group, s, scales, levels);
     }
     store_levels(levels, block);
 }
@@ -236,11 +279,13 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
     const std::int64_t super_blocks = rows * cols / super_block_elems;
     Group group;
     for (std::int64_t first = 0; first < super_blocks; first += group.count) {
-        const std::int64_t offset = first * super_block_elems;
-        group.values = values + offset;
+        group.values = values + first * super_block_elems;
         group.count =
             static_cast<int>(std::min<std::int64_t>(group_super_blocks, super_blocks - first));
-        fit(type, weights, weights != nullptr ? offset % cols : 0, cols, group);
+        group.importance = weights;
+        group.importance_start = first * super_block_elems % cols;
+        group.cols = cols;
+        fit(type, group);
         if (weights != nullptr) {
             scale_by_fit(type, group);
         } else {

@@ -36,7 +36,7 @@ void encode_group(const kernels::Problems& problems, std::byte* out) {
         range = {0, level_count - 1, 0};
         float min[group_blocks], weight_sum[group_blocks];
         kernels::fit_affine({level_count - 1, -0.9f, 0.05f, 36, false}, problems,
-                            {scale, min, inverse, base, weight_sum});
+                            {scale, min, weight_sum, inverse, base});
         // The search subtracts its min, the block adds it.
         std::transform(min, min + problems.count, min, std::negate<>());
         to_f16(min, problems.count, mins);

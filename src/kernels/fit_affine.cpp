@@ -57,12 +57,14 @@ bool pays_to_look(const AffineSpec& spec, int size) {
 /// are not negative and of the size of the values, and pays only where the last candidates hardly
 /// ever win: where weights are importance too, they do.
 using Search = void (*)(const AffineSpec&, std::size_t, Tile*, SearchState*);
-Search search_for(const AffineSpec& spec, Weighting weighting, bool looks, bool exact) {
+Search search_for(const AffineSpec& spec, Weighting weighting, bool keeps, bool looks, bool exact) {
     if (spec.absolute_error) {
+        if (keeps) return search<SweepTraits{.absolute = true, .keeps_levels = true}>;
         if (exact) return search<SweepTraits{.absolute = true, .exact_products = true}>;
         if (looks) return search<SweepTraits{.absolute = true, .looks = true}>;
         return search<SweepTraits{.absolute = true}>;
     }
+    if (keeps) return search<SweepTraits{.keeps_levels = true}>;
     if (looks) return search<SweepTraits{.looks = true}>;
     if (weighting == Weighting::rms_plus_magnitude) return search<SweepTraits{.rejects = true}>;
     return search<SweepTraits{}>;
@@ -89,26 +91,29 @@ HWY_INLINE void store_fits(SearchState& state, std::int64_t first, std::int64_t 
     }
     store_results(state.scale, used, fits.scale + first);
     store_results(state.min, used, fits.min + first);
-    store_results(state.inverse, used, fits.inverse + first);
-    store_results(state.base, used, fits.base + first);
+    if (fits.inverse != nullptr) {
+        store_results(state.inverse, used, fits.inverse + first);
+        store_results(state.base, used, fits.base + first);
+    }
     store_results(state.weight_sum, used, fits.weight_sum + first);
 }
 
 void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const AffineFits& fits) {
     Tile tiles[tiles_in_turns];
     SearchState states[tiles_in_turns];
+    const bool keeps = fits.inverse != nullptr;
     const bool looks = pays_to_look(spec, problems.size);
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < problems.count;) {
         std::int64_t used[tiles_in_turns];
         std::size_t count = 0;
         std::int64_t next = first;
-        bool exact = spec.absolute_error && !looks;
+        bool exact = spec.absolute_error && !looks && !keeps;
         for (; count < tiles_in_turns && next < problems.count; ++count, next += columns) {
             used[count] = load_tile(problems, next, tiles[count]);
             exact = exact && has_exact_products(spec, problems.weighting, tiles[count]);
         }
-        search_for(spec, problems.weighting, looks, exact)(spec, count, tiles, states);
+        search_for(spec, problems.weighting, keeps, looks, exact)(spec, count, tiles, states);
         for (std::size_t t = 0; t < count; ++t, first += columns) {
             store_fits(states[t], first, used[t], fits);
         }

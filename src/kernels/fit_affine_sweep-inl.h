@@ -31,6 +31,7 @@ struct SweepTraits {
     /// Products of weight, level and value, which the reference rounds before it adds them up, are
     /// numbers that a float holds exactly: then rounding once, after the addition, is the same.
     bool exact_products = false;
+    bool keeps_levels = false;  ///< keeps what the best candidate has its levels by
 };
 
 /// Which levels of a candidate may lie outside 0 .. levels, as is known before they are taken.
@@ -256,7 +257,6 @@ template <SweepTraits kSweep>
 HWY_INLINE Mask adopt(float last, std::size_t column, Floats new_error, SearchState& state) {
     const FloatTag d;
     const Floats error = hn::Load(d, state.error + column);
-    const Floats min = hn::Load(d, state.min + column);
     Mask wins = hn::Lt(new_error, error);
     if constexpr (kSweep.looks) {
         wins = hn::And(wins, hn::Le(hn::Load(d, state.number + column), hn::Set(d, last)));
@@ -266,8 +266,10 @@ HWY_INLINE Mask adopt(float last, std::size_t column, Floats new_error, SearchSt
     };
     take(new_error, state.error);
     take(hn::Load(d, state.next_scale + column), state.scale);
-    take(hn::Load(d, state.next_inverse + column), state.inverse);
-    take(min, state.base);
+    if constexpr (kSweep.keeps_levels) {
+        take(hn::Load(d, state.next_inverse + column), state.inverse);
+        take(hn::Load(d, state.min + column), state.base);
+    }
     take(hn::Load(d, state.next_min + column), state.min);
     return wins;
 }

@@ -226,7 +226,11 @@ int check_affine_input(const AffineSpec& spec, const Input& input,
     const std::size_t count = input.values.size();
     std::vector<float> scale(count), min(count), inverse(count), base(count), sum(count);
     fit_affine(spec, input.problems(weighting),
-               {scale.data(), min.data(), inverse.data(), base.data(), sum.data()});
+               {scale.data(), min.data(), sum.data(), inverse.data(), base.data()});
+    // Searches that do not keep what they have their levels by leave out more.
+    std::vector<float> bare_scale(count), bare_min(count), bare_sum(count);
+    fit_affine(spec, input.problems(weighting),
+               {bare_scale.data(), bare_min.data(), bare_sum.data()});
     int above_all = 0;
     Affine plain;
     for (std::size_t p = 0; p < count; ++p) {
@@ -239,6 +243,9 @@ int check_affine_input(const AffineSpec& spec, const Input& input,
         REQUIRE(same(inverse[p], plain.inverse));
         REQUIRE(same(base[p], plain.base));
         REQUIRE(same(sum[p], plain.weight_sum));
+        REQUIRE(same(bare_scale[p], plain.scale));
+        REQUIRE(same(bare_min[p], plain.min));
+        REQUIRE(same(bare_sum[p], plain.weight_sum));
         above_all += plain.min_above_all;
     }
     return above_all;
