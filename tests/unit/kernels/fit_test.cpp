@@ -232,7 +232,7 @@ int check_affine_input(const AffineSpec& spec, const Input& input,
     fit_affine(spec, input.problems(weighting),
                {bare_scale.data(), bare_min.data(), bare_sum.data()});
     int above_all = 0;
-    Affine plain;
+    Affine plain{};
     for (std::size_t p = 0; p < count; ++p) {
         if (p == 0 || !same(input.values[p], input.values[p - 1]) ||
             !same(input.weights[p], input.weights[p - 1]))
