@@ -22,11 +22,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 using F32 = hn::ScalableTag<float>;
 using U16 = hn::Rebind<std::uint16_t, F32>;
 
-/// Runs `convert` over whole vectors, and over a padded copy of what remains at the end.
+/// Runs `convert` over whole vectors, and over a padded copy of what remains at the end. `out` may
+/// be `in` where both have words of one size.
 template <class DFrom, class DTo, class Convert>
-HWY_INLINE void convert_row(DFrom from, DTo to, const hn::TFromD<DFrom>* HWY_RESTRICT in,
-                            std::int64_t n, hn::TFromD<DTo>* HWY_RESTRICT out,
-                            const Convert& convert) {
+HWY_INLINE void convert_row(DFrom from, DTo to, const hn::TFromD<DFrom>* in, std::int64_t n,
+                            hn::TFromD<DTo>* out, const Convert& convert) {
     const std::int64_t lanes = static_cast<std::int64_t>(hn::Lanes(from));
     std::int64_t i = 0;
     for (; i + lanes <= n; i += lanes)

@@ -175,6 +175,10 @@ void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,
     }
 }
 
+bool converts_in_place(TensorType from, TensorType to) {
+    return from == TensorType::F16 && to == TensorType::BF16;
+}
+
 std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& chunk,
                                      std::span<const std::byte> source, std::span<std::byte> target,
                                      Scratch& scratch) {
@@ -186,7 +190,7 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
     if (type_info(info.type).type_class == TypeClass::quantized) {
         check_blocks(info, chunk.begin, source);
     }
-    if (info.type == TensorType::F16 && conversion.to == TensorType::BF16) {
+    if (converts_in_place(info.type, conversion.to)) {
         // Hardly more than a copy: binary32 in between would take a third of the whole run.
         check_blocks(info, chunk.begin, source);
         kernels::f16_to_bf16(source.data(), static_cast<std::int64_t>(chunk.elems()),

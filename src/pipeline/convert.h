@@ -38,6 +38,9 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
                                      std::span<const std::byte> source, std::span<std::byte> target,
                                      Scratch& scratch);
 
+/// Whether `target` may be `source` itself, which then takes half of the cache.
+bool converts_in_place(TensorType from, TensorType to);
+
 /// Decodes `elems` values of a type and throws Error, with row and column, for one that is not
 /// finite. `first_elem` is the number of the first one in the tensor.
 void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,

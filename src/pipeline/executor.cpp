@@ -149,11 +149,13 @@ class Executor {
     }
 
     std::span<const std::byte> encode(const TensorPlan& tensor, const Chunk& chunk,
-                                      std::span<const std::byte> input, Scratch& scratch) {
+                                      std::span<std::byte> input, Scratch& scratch) {
         const gguf::TensorInfo& info = tensor.source->info;
         const auto weights =
             tensor.use_weights ? weights_[chunk.tensor].get(imatrix_, info) : nullptr;
-        const auto output = scratch.output.take(bytes_of(tensor.to, chunk.elems()));
+        const auto output = converts_in_place(info.type, tensor.to)
+                                ? input
+                                : scratch.output.take(bytes_of(tensor.to, chunk.elems()));
         const auto lost = convert({&info, tensor.to, weights ? weights->data() : nullptr}, chunk,
                                   input, output, scratch);
         if (lost) note_lost(chunk.tensor, *lost);

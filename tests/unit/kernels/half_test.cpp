@@ -193,6 +193,13 @@ TEST_CASE("every F16 becomes the BF16 that binary32 in between would give") {
                 Words wanted(order.size(), 0xA5A5);
                 std::copy_n(expected.begin(), n, wanted.begin());
                 CHECK((brains == wanted));
+
+                Words in_place = order;
+                auto* const bytes = reinterpret_cast<std::byte*>(in_place.data());
+                kernels::f16_to_bf16(bytes, static_cast<std::int64_t>(n), bytes);
+                wanted = order;
+                std::copy_n(expected.begin(), n, wanted.begin());
+                CHECK((in_place == wanted));
             }
         });
     }
