@@ -222,6 +222,7 @@ void search_levels(const Group& group, int s, const float* scales, std::uint8_t*
     for (int j = 0; j < subs; ++j) {
         if (scales[j] != 0) continue;
         const float* const own = group.values + s * super_block_elems + j * size;
+        // One number at or below zero: no search finds a scale for it, and its levels are zeros.
         if (own[0] <= 0 && std::all_of(own, own + size, [&](float v) { return v == own[0]; })) {
             std::fill_n(levels + j * size, size, std::uint8_t{0});
             continue;
@@ -238,10 +239,12 @@ void search_levels(const Group& group, int s, const float* scales, std::uint8_t*
     if (count == 0) return;
     problems.values = values;
     problems.count = count;
-    problems.importance = importance;
-    problems.importance_offset = 0;
-    problems.importance_period = std::int64_t{count} * size;
-    problems.variance = variance;
+    if (group.importance != nullptr) {
+        problems.importance = importance;
+        problems.importance_offset = 0;
+        problems.importance_period = std::int64_t{count} * size;
+        problems.variance = variance;
+    }
     float scale[subs], min[subs], weight_sum[subs], inverse[subs], base[subs];
     kernels::fit_affine(group.spec(type), problems, {scale, min, weight_sum, inverse, base});
     for (int k = 0; k < count; ++k) {

@@ -56,8 +56,8 @@ HWY_INLINE Mask load_flag(const float* flags) {
 }
 
 /// Range and weighted sums of one vector of problems; the sum of squares only if wanted. A problem
-/// whose values are all one number at or above zero, or all zero, has no scale; its lane gets a
-/// harmless range to work on.
+/// whose values are all one number at or below zero has no scale; its lane gets a harmless range to
+/// work on.
 template <bool kSquares>
 HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state) {
     const FloatTag d;

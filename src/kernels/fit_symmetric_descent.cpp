@@ -25,6 +25,9 @@ namespace {
 /// Problems that are looked at before the unsettled ones of them are gathered.
 inline constexpr std::int64_t batch_problems = 256;
 
+/// Tiles whose first rounds go side by side.
+inline constexpr int most_tiles = 2;
+
 /// What the search keeps of the problems of one tile, by column.
 struct Search {
     DescentTile tile;  ///< its terms of ll are for the whole descent only
@@ -173,21 +176,21 @@ HWY_INLINE void store_listed(LevelBounds bounds, const std::int64_t* list, std::
     }
 }
 
-/// Searches the problems at `list`, two tiles of them at a time.
+/// Searches the problems at `list`, most_tiles tiles of them at a time.
 HWY_INLINE void search_listed(LevelBounds bounds, const Problems& problems,
                               const std::int64_t* list, std::int64_t count, Search* searches,
                               float* scale, std::uint8_t* level_bytes) {
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < count;) {
-        std::int64_t used[2] = {};
+        std::int64_t used[most_tiles] = {};
         std::int64_t next = first;
         int tiles = 0;
-        for (; tiles < 2 && next < count; next += used[tiles++]) {
+        for (; tiles < most_tiles && next < count; next += used[tiles++]) {
             used[tiles] = std::min(columns, count - next);
             load_search(problems, list + next, 0, used[tiles], searches[tiles]);
             start(bounds, searches[tiles]);
         }
-        if (tiles == 2) {
+        if (tiles == most_tiles) {
             descend_busily<symmetric_descent>(searches[0].tile, searches[1].tile, bounds,
                                               searches[0].sums, searches[1].sums);
         } else {
@@ -203,7 +206,7 @@ HWY_INLINE void search_listed(LevelBounds bounds, const Problems& problems,
 void fit_symmetric_descent_lanes(int level_count, const Problems& problems, float* scale,
                                  std::uint8_t* level_bytes) {
     const LevelBounds bounds{-level_count, level_count - 1};
-    Search searches[2];
+    Search searches[most_tiles];
     Search& search = searches[0];
     std::int64_t list[batch_problems + max_columns];
     std::int64_t listed = 0;

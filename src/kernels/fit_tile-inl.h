@@ -109,8 +109,8 @@ HWY_INLINE void load_with_spread(const Problems& problems, const float* const* v
     });
 }
 
-/// Weights by a rule that needs the values in the tile.
-HWY_INLINE void weigh(Weighting weighting, Tile& tile) {
+/// Weights where the values lie in the tile already.
+HWY_INLINE void weigh(Weighting weighting, const float* const* importance, Tile& tile) {
     switch (weighting) {
         case Weighting::square:
             return weigh_tile(tile, [](Floats x) HWY_ATTR { return hn::Mul(x, x); });
@@ -119,16 +119,22 @@ HWY_INLINE void weigh(Weighting weighting, Tile& tile) {
         case Weighting::rms_plus_magnitude:
             return weigh_by_rms_plus_magnitude(tile);
         case Weighting::importance:
+            return transpose_to_tile(importance, tile.columns, tile.size, tile.weights);
         case Weighting::importance_spread:
-            return;
+            return;  // load_with_spread() weighs too
     }
+}
+
+/// Readies the tile for `used` problems at `row`, which has room for max_columns.
+HWY_INLINE void begin_tile(const float** row, std::int64_t used, std::size_t size, Tile& tile) {
+    tile.columns = tile_columns();
+    tile.size = size;
+    std::fill(row + used, row + tile.columns, row[0]);
 }
 
 /// Fills the tile's values with the `used` problems at `row`, which has room for max_columns.
 HWY_INLINE void load_values(const float** row, std::int64_t used, std::size_t size, Tile& tile) {
-    tile.columns = tile_columns();
-    tile.size = size;
-    std::fill(row + used, row + tile.columns, row[0]);
+    begin_tile(row, used, size, tile);
     transpose_to_tile(row, tile.columns, tile.size, tile.values);
 }
 
@@ -140,22 +146,15 @@ HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, 
     for (std::int64_t c = 0; c < used; ++c) {
         row[c] = problems.values + (first + c) * problems.size;
     }
-    tile.columns = tile_columns();
-    tile.size = static_cast<std::size_t>(problems.size);
-    std::fill(row + used, row + tile.columns, row[0]);
+    begin_tile(row, used, static_cast<std::size_t>(problems.size), tile);
     const float* importance[max_columns];
+    if (problems.importance != nullptr) find_importance(problems, first, used, tile, importance);
     if (problems.weighting == Weighting::importance_spread) {
-        find_importance(problems, first, used, tile, importance);
         load_with_spread(problems, row, importance, first, used, tile);
-        return used;
+    } else {
+        transpose_to_tile(row, tile.columns, tile.size, tile.values);
+        weigh(problems.weighting, importance, tile);
     }
-    transpose_to_tile(row, tile.columns, tile.size, tile.values);
-    if (problems.weighting == Weighting::importance) {
-        find_importance(problems, first, used, tile, importance);
-        transpose_to_tile(importance, tile.columns, tile.size, tile.weights);
-        return used;
-    }
-    weigh(problems.weighting, tile);
     return used;
 }
 
