@@ -34,6 +34,10 @@ struct Format {
     /// Index of the first of `block_count` blocks that holds a scale (or, for real types, a
     /// value) that is infinite or NaN; -1 when all are sound.
     std::int64_t (*find_bad_block)(const std::byte* blocks, std::int64_t block_count);
+
+    /// How many values encode() is fastest with at a time: few enough for the nearest cache, unless
+    /// it has to gather what is rare among them. Any number gives the same blocks.
+    std::int64_t preferred_elems = std::int64_t{1} << 12;
 };
 
 /// The code for `type`, or null for types that are only ever copied (integers, F64, ...).

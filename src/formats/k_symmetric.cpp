@@ -270,7 +270,8 @@ std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
 
 template <class Block>
 constexpr Format make_format(TensorType type) noexcept {
-    return {type, WeightUse::optional, false, encode<Block>, decode<Block>, find_bad_block<Block>};
+    return {type,          WeightUse::optional,   false,      encode<Block>,
+            decode<Block>, find_bad_block<Block>, group_elems};
 }
 
 }  // namespace

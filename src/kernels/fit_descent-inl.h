@@ -22,9 +22,10 @@ struct DescentPolicy {
     bool wraps_to_byte;  ///< a level is stored as an unsigned byte
     bool checks_before;  ///< the others' sum of squares must be positive before the move
     bool checks_after;   ///< the whole sum of squares must be positive after the move
+    bool squares;        ///< weights are squares of the values; the tile does not hold them
 };
-inline constexpr DescentPolicy symmetric_descent{true, false, false, true};
-inline constexpr DescentPolicy positive_descent{false, true, true, false};
+inline constexpr DescentPolicy symmetric_descent{true, false, false, true, true};
+inline constexpr DescentPolicy positive_descent{false, true, true, false, false};
 
 struct LevelBounds {
     int lowest;
@@ -89,8 +90,9 @@ HWY_INLINE void try_move(DescentTile& tile, std::size_t at, Mask moves, Ints wan
                          Floats others_xl, Floats others_ll, Floats& sum_xl, Floats& sum_ll,
                          Mask& moved) {
     const FloatTag d;
-    const Floats w = hn::Load(d, tile.weights + at);
-    const Floats wx = hn::Mul(w, hn::Load(d, tile.values + at));
+    const Floats x = hn::Load(d, tile.values + at);
+    const Floats w = policy.squares ? hn::Mul(x, x) : hn::Load(d, tile.weights + at);
+    const Floats wx = hn::Mul(w, x);
     const Floats level = level_of_biased(wanted);
     const Floats new_xl = hn::Add(others_xl, hn::Mul(wx, level));
     const Floats new_ll = hn::Add(others_ll, hn::Mul(hn::Mul(w, level), level));

@@ -34,6 +34,8 @@ using Mask = hn::Mask<FloatTag>;
 inline constexpr float nearest_magic = 12582912.0f;
 /// How far those bits lie above the integer.
 inline constexpr int nearest_bias = 0x00400000;
+/// The bits above them.
+inline constexpr int nearest_magic_bits = 0x4B000000;
 
 /// nearest_int() plus nearest_bias, which saves an instruction where a clamp follows.
 HWY_INLINE Ints biased_nearest(Floats v) {

@@ -18,45 +18,57 @@ namespace {
 
 using SignedByteTag = hn::Rebind<std::int8_t, FloatTag>;
 
-HWY_INLINE void store_levels(Floats scaled, LevelRange range, std::uint8_t* levels) {
-    const IntTag di;
-    const Ints level =
-        hn::Min(hn::Max(biased_nearest(scaled), hn::Set(di, nearest_bias + range.lowest)),
-                hn::Set(di, nearest_bias + range.highest));
-    store_low_bytes(hn::Add(level, hn::Set(di, range.offset - nearest_bias)), levels);
+/// Stores the levels that `level_at(s, i)` gives for the values of sub-block s from i on, clamped.
+template <int kSize, class LevelAt>
+HWY_INLINE void store_clamped(int count, LevelRange range, std::uint8_t* levels,
+                              const LevelAt& level_at) {
+    store_levels(
+        count * kSize, reinterpret_cast<std::int8_t*>(levels),
+        [&](int i) HWY_ATTR { return level_at(i / kSize, i); },
+        [&](auto d8, auto level) HWY_ATTR {
+            const auto set = [&](int v)
+                                 HWY_ATTR { return hn::Set(d8, static_cast<std::int8_t>(v)); };
+            level = hn::Min(hn::Max(level, set(range.lowest)), set(range.highest));
+            return hn::Add(level, set(range.offset));
+        });
+}
+
+template <int kSize>
+HWY_INLINE void relevel_sized(const float* values, std::int64_t count, const float* scale,
+                              const float* min, LevelRange range, std::uint8_t* levels) {
+    const FloatTag d;
+    store_clamped<kSize>(static_cast<int>(count), range, levels, [&](int s, int i) HWY_ATTR {
+        const Floats x = hn::Add(hn::LoadU(d, values + i), hn::Set(d, min[s]));
+        return nearest_int(hn::Div(x, hn::Set(d, scale[s])));
+    });
 }
 
 void relevel_lanes(const float* values, std::int64_t count, int size, const float* scale,
                    const float* min, LevelRange range, std::uint8_t* levels) {
+    if (size == 16) return relevel_sized<16>(values, count, scale, min, range, levels);
+    relevel_sized<32>(values, count, scale, min, range, levels);
+}
+
+template <int kSize>
+HWY_INLINE void level_by_inverse_sized(const float* values, std::int64_t count,
+                                       const float* inverse, const float* base, LevelRange range,
+                                       std::uint8_t* levels) {
     const FloatTag d;
-    const int lanes = static_cast<int>(hn::Lanes(d));
-    for (std::int64_t s = 0; s < count; ++s, values += size, levels += size) {
-        if (scale[s] == 0) continue;
-        const Floats divisor = hn::Set(d, scale[s]);
-        const Floats shift = hn::Set(d, min[s]);
-        for (int i = 0; i < size; i += lanes) {
-            const Floats x = hn::LoadU(d, values + i);
-            store_levels(hn::Div(hn::Add(x, shift), divisor), range, levels + i);
-        }
+    store_clamped<kSize>(static_cast<int>(count), range, levels, [&](int s, int i) HWY_ATTR {
+        const Floats x = hn::Sub(hn::LoadU(d, values + i), hn::Set(d, base[s]));
+        return nearest_int(hn::Mul(hn::Set(d, inverse[s]), x));
+    });
+    for (std::int64_t s = 0; s < count; ++s) {
+        if (inverse[s] == 0) std::fill_n(levels + s * kSize, kSize, std::uint8_t{0});
     }
 }
 
 void level_by_inverse_lanes(const float* values, std::int64_t count, int size, const float* inverse,
                             const float* base, LevelRange range, std::uint8_t* levels) {
-    const FloatTag d;
-    const int lanes = static_cast<int>(hn::Lanes(d));
-    for (std::int64_t s = 0; s < count; ++s, values += size, levels += size) {
-        if (inverse[s] == 0) {
-            std::fill_n(levels, size, std::uint8_t{0});
-            continue;
-        }
-        const Floats factor = hn::Set(d, inverse[s]);
-        const Floats start = hn::Set(d, base[s]);
-        for (int i = 0; i < size; i += lanes) {
-            const Floats x = hn::LoadU(d, values + i);
-            store_levels(hn::Mul(factor, hn::Sub(x, start)), range, levels + i);
-        }
+    if (size == 16) {
+        return level_by_inverse_sized<16>(values, count, inverse, base, range, levels);
     }
+    level_by_inverse_sized<32>(values, count, inverse, base, range, levels);
 }
 
 void expand_levels_lanes(const std::int8_t* levels, std::int64_t count, int size,

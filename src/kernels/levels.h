@@ -15,7 +15,7 @@ struct LevelRange {
 };
 
 /// level = clamp(nearest((value + min) / scale)) for each of `count` sub-blocks of `size` values
-/// (16 or 32). The levels of a sub-block whose scale is zero are left as they are.
+/// (16 or 32). The levels of a sub-block whose scale is zero mean nothing.
 void relevel(const float* values, std::int64_t count, int size, const float* scale,
              const float* min, LevelRange range, std::uint8_t* levels);
 

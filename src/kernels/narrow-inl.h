@@ -55,27 +55,49 @@ HWY_INLINE void store_low_bytes(Ints v, std::uint8_t* out) {
 #endif
 }
 
-/// Stores the levels that `level_at(i)` gives for i, i + 1, ... (a vector of them) as bytes, for
-/// all i below `count`, a multiple of 16. Levels fit in a byte.
-template <class LevelAt>
-HWY_INLINE void store_levels(int count, std::int8_t* HWY_RESTRICT out, const LevelAt& level_at) {
-    int i = 0;
-#if HWY_TARGET == HWY_AVX2
-    const hn::Full256<std::int8_t> d8;
-    const hn::Full256<std::int16_t> d16;
-    // Packing works within halves of 128 bits: this brings the groups of four back in order.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE4
+/// Four vectors of integers to one of bytes, in order; what does not fit becomes the nearest that
+/// does.
+HWY_INLINE hn::Vec<hn::Repartition<std::int8_t, IntTag>> narrow(Ints v0, Ints v1, Ints v2,
+                                                                Ints v3) {
+    const hn::Repartition<std::int16_t, IntTag> d16;
+    const auto low = hn::ReorderDemote2To(d16, v0, v1);
+    const auto high = hn::ReorderDemote2To(d16, v2, v3);
+    // Packing works within blocks of 128 bits: `order` brings the groups of four back in order.
+#if HWY_TARGET <= HWY_AVX3
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return {_mm512_permutexvar_epi32(order, _mm512_packs_epi16(low.raw, high.raw))};
+#elif HWY_TARGET == HWY_AVX2
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    for (; i + 32 <= count; i += 32) {
-        const auto low = hn::ReorderDemote2To(d16, level_at(i), level_at(i + 8));
-        const auto high = hn::ReorderDemote2To(d16, level_at(i + 16), level_at(i + 24));
-        const __m256i bytes = _mm256_packs_epi16(low.raw, high.raw);
-        hn::StoreU(hn::Vec256<std::int8_t>{_mm256_permutevar8x32_epi32(bytes, order)}, d8, out + i);
+    return {_mm256_permutevar8x32_epi32(_mm256_packs_epi16(low.raw, high.raw), order)};
+#else
+    return {_mm_packs_epi16(low.raw, high.raw)};
+#endif
+}
+#endif
+
+/// Stores `finish(d8, bytes)` of the levels that `level_at(i)` gives for i, i + 1, ... (a vector of
+/// them), for all i below `count`, a multiple of 16. Levels beyond a byte become its nearest.
+template <class LevelAt, class Finish>
+HWY_INLINE void store_levels(int count, std::int8_t* HWY_RESTRICT out, const LevelAt& level_at,
+                             const Finish& finish) {
+    const int lanes = static_cast<int>(hn::Lanes(IntTag()));
+    int i = 0;
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE4
+    const hn::Repartition<std::int8_t, IntTag> d8;
+    for (; i + 4 * lanes <= count; i += 4 * lanes) {
+        const auto bytes = narrow(level_at(i), level_at(i + lanes), level_at(i + 2 * lanes),
+                                  level_at(i + 3 * lanes));
+        hn::StoreU(finish(d8, bytes), d8, out + i);
     }
 #endif
     const hn::Rebind<std::int8_t, IntTag> d8_part;
-    for (; i < count; i += static_cast<int>(hn::Lanes(IntTag()))) {
-        hn::StoreU(hn::DemoteTo(d8_part, level_at(i)), d8_part, out + i);
-    }
+    for (; i < count; i += lanes)
+        hn::StoreU(finish(d8_part, hn::DemoteTo(d8_part, level_at(i))), d8_part, out + i);
+}
+template <class LevelAt>
+HWY_INLINE void store_levels(int count, std::int8_t* HWY_RESTRICT out, const LevelAt& level_at) {
+    store_levels(count, out, level_at, [](auto, auto bytes) HWY_ATTR { return bytes; });
 }
 
 /// The same for integers that fit in 16 bits.

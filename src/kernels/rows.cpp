@@ -80,44 +80,6 @@ void row_f32_to_bf16(const float* values, std::int64_t n, std::byte* brains) {
                 [](auto v) HWY_ATTR { return f32_to_bf16(F32(), v); });
 }
 
-/// By way of binary32.
-HWY_INLINE hn::Vec<U16> widen_and_round(hn::Vec<U16> halves) {
-    return f32_to_bf16(F32(), f16_to_f32(F32(), halves));
-}
-
-/// In bulk a normal F16 keeps its sign, gets its exponent's bias changed and the last three bits of
-/// its mantissa rounded off, all in 16 bits.
-void row_f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains) {
-    const hn::ScalableTag<std::int16_t> d;
-    const hn::RebindToUnsigned<decltype(d)> du;
-    const U16 part;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    const auto part_lanes = static_cast<std::int64_t>(hn::Lanes(part));
-    const std::uint16_t* const in = as_u16(halves);
-    std::uint16_t* const out = as_u16(brains);
-    std::int64_t i = 0;
-    for (; i + lanes <= n; i += lanes) {
-        const auto half = hn::BitCast(d, hn::LoadU(du, in + i));
-        const auto magnitude = hn::And(half, hn::Set(d, std::int16_t{0x7FFF}));
-        const auto is_zero = hn::Eq(magnitude, hn::Zero(d));
-        const auto is_normal = hn::And(hn::Gt(magnitude, hn::Set(d, std::int16_t{0x03FF})),
-                                       hn::Lt(magnitude, hn::Set(d, std::int16_t{0x7C00})));
-        if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Or(is_normal, is_zero)))) {
-            for (std::int64_t at = i; at < i + lanes; at += part_lanes)
-                hn::StoreU(widen_and_round(hn::LoadU(part, in + at)), part, out + at);
-            continue;
-        }
-        const auto odd = hn::And(hn::ShiftRight<3>(magnitude), hn::Set(d, std::int16_t{1}));
-        const auto raised = hn::Add(magnitude, hn::Add(odd, hn::Set(d, std::int16_t{3})));
-        const auto rebiased =
-            hn::Add(hn::ShiftRight<3>(raised), hn::Set(d, std::int16_t{112 << 7}));
-        const auto brain = hn::Or(hn::IfThenZeroElse(is_zero, rebiased), hn::Xor(half, magnitude));
-        hn::StoreU(hn::BitCast(du, brain), du, out + i);
-    }
-    convert_row(part, part, in + i, n - i, out + i,
-                [](auto v) HWY_ATTR { return widen_and_round(v); });
-}
-
 /// Index of the first word whose exponent field `mask` is all ones.
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE std::int64_t find_full_exponent(D d, const T* HWY_RESTRICT words, std::int64_t n,
@@ -142,6 +104,62 @@ HWY_INLINE std::int64_t find_full_exponent(D d, const T* HWY_RESTRICT words, std
         if ((word & exponent) == exponent) return i;
     }
     return -1;
+}
+
+/// By way of binary32.
+HWY_INLINE hn::Vec<U16> widen_and_round(hn::Vec<U16> halves) {
+    return f32_to_bf16(F32(), f16_to_f32(F32(), halves));
+}
+
+/// A normal F16 as BF16: it keeps its sign, gets its exponent's bias changed and the last three
+/// bits of its mantissa rounded off, all in 16 bits. `normal` becomes the lanes in which that is
+/// right.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V round_normal(D d, V half, hn::Mask<D>& normal) {
+    const auto set = [&](int word) HWY_ATTR { return hn::Set(d, static_cast<std::int16_t>(word)); };
+    // Wraps around so that magnitudes from 0x0400 to 0x7BFF come first.
+    const V order = hn::Add(hn::And(half, set(0x7FFF)), set(0x7C00));
+    normal = hn::Lt(order, set(0x7C00 + 0x7C00));
+    const V odd = hn::And(hn::ShiftRight<3>(half), set(1));
+    const V rounded = hn::ShiftRight<3>(hn::Add(hn::Add(half, set(3)), odd));
+    // The shift has filled the four upper bits with the sign.
+    return hn::Add(hn::And(rounded, set(0x8FFF)), set(112 << 7));
+}
+
+std::int64_t row_f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains) {
+    const hn::ScalableTag<std::int16_t> d;
+    const hn::RebindToUnsigned<decltype(d)> du;
+    const U16 part;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto part_lanes = static_cast<std::int64_t>(hn::Lanes(part));
+    const std::uint16_t* const in = as_u16(halves);
+    std::uint16_t* const out = as_u16(brains);
+    const auto load = [&](std::int64_t i)
+                          HWY_ATTR { return hn::BitCast(d, hn::LoadU(du, in + i)); };
+    std::int64_t bad = -1;
+    const auto look_for_bad = [&](std::int64_t from, std::int64_t count) HWY_ATTR {
+        if (bad >= 0) return;
+        const std::int64_t at = find_full_exponent(du, in + from, count, std::uint16_t{0x7C00});
+        if (at >= 0) bad = from + at;
+    };
+    std::int64_t i = 0;
+    for (; i + 2 * lanes <= n; i += 2 * lanes) {
+        hn::Mask<decltype(d)> normal0, normal1;
+        const auto brain0 = round_normal(d, load(i), normal0);
+        const auto brain1 = round_normal(d, load(i + lanes), normal1);
+        if (HWY_UNLIKELY(!hn::AllTrue(d, hn::And(normal0, normal1)))) {
+            look_for_bad(i, 2 * lanes);
+            for (std::int64_t at = i; at < i + 2 * lanes; at += part_lanes)
+                hn::StoreU(widen_and_round(hn::LoadU(part, in + at)), part, out + at);
+            continue;
+        }
+        hn::StoreU(hn::BitCast(du, brain0), du, out + i);
+        hn::StoreU(hn::BitCast(du, brain1), du, out + i + lanes);
+    }
+    look_for_bad(i, n - i);
+    convert_row(part, part, in + i, n - i, out + i,
+                [](auto v) HWY_ATTR { return widen_and_round(v); });
+    return bad;
 }
 
 std::int64_t first_full_exponent_32(const std::byte* words, std::int64_t n) {
@@ -244,8 +262,8 @@ void f32_to_bf16(const float* values, std::int64_t n, std::byte* brains) {
     HWY_DYNAMIC_DISPATCH(row_f32_to_bf16)(values, n, brains);
 }
 
-void f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains) {
-    HWY_DYNAMIC_DISPATCH(row_f16_to_bf16)(halves, n, brains);
+std::int64_t f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains) {
+    return HWY_DYNAMIC_DISPATCH(row_f16_to_bf16)(halves, n, brains);
 }
 
 std::int64_t find_non_finite(const float* values, std::int64_t n) {

@@ -12,9 +12,6 @@
 namespace quantize::pipeline {
 namespace {
 
-/// 16 KiB of binary32.
-constexpr std::uint64_t tile_elems = std::uint64_t{1} << 12;
-
 /// Values up to here have a scale that fits binary16 in every type; larger ones are looked at
 /// again once encoded.
 constexpr float always_fits = 65504.0f;
@@ -197,8 +194,9 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
                              target.data());
         return std::nullopt;
     }
+    const auto preferred = static_cast<std::uint64_t>(find_format(conversion.to)->preferred_elems);
     const std::uint64_t step =
-        piece_elems(divisible(info, conversion.to, conversion.weights != nullptr), tile_elems);
+        piece_elems(divisible(info, conversion.to, conversion.weights != nullptr), preferred);
     const std::span<float> values = scratch.values.take(std::min(step, chunk.elems()));
     std::optional<std::uint64_t> lost;
     for (std::uint64_t done = 0; done < chunk.elems(); done += step) {

@@ -348,6 +348,54 @@ TEST_CASE("descents have the scale and the levels of the plain search") {
     });
 }
 
+TEST_CASE("a symmetric descent goes through all its rounds among many problems") {
+    // Mostly problems that take three rounds or more, so that each leaves more than a vector holds.
+    std::mt19937 random(1);
+    Input input;
+    input.size = 16;
+    std::vector<Levelled> expected;
+    int rounds[6] = {};
+    for (int p = 0; p < 150'000; ++p) {
+        Values x;
+        for (int i = 0; i < 16; ++i)
+            x.push_back(draw(0, random, 0.02f));
+        // Only where the largest is negative does a level ever move.
+        if (first_largest(x) > 0) continue;
+        const Levelled plain = plain_symmetric_descent(4, x);
+        if (plain.rounds < 3 && p % 50 != 0) continue;
+        append(x, x, input);
+        expected.push_back(plain);
+        ++rounds[plain.rounds];
+    }
+    CHECK(rounds[0] > 100);
+    CHECK(rounds[3] > 1000);
+    CHECK(rounds[4] > 100);
+    CHECK(rounds[5] > 3);
+    const std::size_t count = expected.size();
+    test::for_each_target([&] {
+        std::vector<float> scale(count);
+        std::vector<std::uint8_t> levels(count * 16);
+        fit_symmetric_descent(4, input.problems(Weighting::square), scale.data(), levels.data());
+        for (std::size_t p = 0; p < count; ++p) {
+            INFO("problem " << p << ", rounds " << expected[p].rounds);
+            const auto row = static_cast<std::ptrdiff_t>(p * 16);
+            REQUIRE(same(scale[p], expected[p].scale));
+            REQUIRE(std::equal(expected[p].levels.begin(), expected[p].levels.end(),
+                               levels.begin() + row));
+            if (expected[p].rounds < 5) continue;
+            // Alone it goes another way.
+            Problems problem = input.problems(Weighting::square);
+            problem.values += row;
+            problem.count = 1;
+            float scale_alone = 0;
+            fit_symmetric_descent(4, problem, &scale_alone, levels.data() + row);
+            REQUIRE(same(scale_alone, scale[p]));
+            REQUIRE(std::equal(expected[p].levels.begin(), expected[p].levels.end(),
+                               levels.begin() + row));
+        }
+    });
+}
+
 TEST_CASE("weightings follow their definitions") {
     for_each_input(32, [](const Input& input) {
         const std::size_t count = input.values.size();

@@ -205,6 +205,28 @@ TEST_CASE("every F16 becomes the BF16 that binary32 in between would give") {
     }
 }
 
+TEST_CASE("F16 to BF16 names the first value that is not finite") {
+    for_each_target([&] {
+        for (const std::size_t n : {1, 31, 64, 200}) {
+            const auto convert = [n](Words halves) {
+                auto* const bytes = reinterpret_cast<std::byte*>(halves.data());
+                return kernels::f16_to_bf16(bytes, static_cast<std::int64_t>(n), bytes);
+            };
+            // Subnormal, zero and largest.
+            for (const std::uint16_t finite : {0x3C00, 0x0001, 0x0000, 0x8000, 0xFBFF}) {
+                const Words plain(n, finite);
+                REQUIRE(convert(plain) == -1);
+                for (std::size_t at = 0; at < n; ++at) {
+                    Words words = plain;
+                    words[at] = at % 2 ? 0x7C00 : 0xFE01;
+                    words[n - 1] = 0xFC00;
+                    REQUIRE(convert(words) == static_cast<std::int64_t>(at));
+                }
+            }
+        }
+    });
+}
+
 TEST_CASE("halfway between two BF16 the even one wins") {
     std::vector<float> values;
     Words expected;

@@ -146,7 +146,7 @@ inline Symmetric plain_symmetric(const SymmetricSpec& spec, const Values& x, con
 
 /// The descent of both searches; `unsigned_bytes` for that of positive values.
 inline float plain_descent(const Values& x, const Values& w, std::vector<int>& levels, Sums sums,
-                           int lowest, int highest, bool unsigned_bytes) {
+                           int lowest, int highest, bool unsigned_bytes, int* rounds = nullptr) {
     for (int round = 0; round < 5; ++round) {
         bool moved = false;
         for (std::size_t i = 0; i < x.size(); ++i) {
@@ -165,6 +165,7 @@ inline float plain_descent(const Values& x, const Values& w, std::vector<int>& l
             moved = true;
         }
         if (!moved) break;
+        if (rounds != nullptr) *rounds = round + 1;
     }
     return sums.ll > 0 ? sums.xl / sums.ll : 0;
 }
@@ -172,6 +173,7 @@ inline float plain_descent(const Values& x, const Values& w, std::vector<int>& l
 struct Levelled {
     float scale = 0;
     std::vector<int> levels;
+    int rounds = 0;  ///< of a symmetric descent, in which something moved
 };
 
 inline Levelled plain_symmetric_descent(int half, const Values& x) {
@@ -183,7 +185,7 @@ inline Levelled plain_symmetric_descent(int half, const Values& x) {
     Levelled found;
     found.levels = product_levels(x, static_cast<float>(-half) / largest, -half, half - 1);
     const Sums sums = level_sums(x, w, found.levels);
-    found.scale = plain_descent(x, w, found.levels, sums, -half, half - 1, false);
+    found.scale = plain_descent(x, w, found.levels, sums, -half, half - 1, false, &found.rounds);
     for (int& level : found.levels)
         level += half;
     return found;
