@@ -269,7 +269,7 @@ void store_super_block(Group& group, int s, Block& block) {
     const float* const values = group.values + s * super_block_elems;
     std::uint8_t* const levels = group.levels + s * super_block_elems;
     kernels::relevel(values, subs, type.sub_elems, scales, mins, range, levels);
-    if (std::ranges::find(scales, 0.0f) != std::end(scales)) {
+    if (std::ranges::count(scales, 0.0f) != 0) {
         search_levels<Block>(group, s, scales, levels);
     }
     store_levels(levels, block);

@@ -216,8 +216,11 @@ void take_levels(Group& group, Block* blocks) {
     constexpr kernels::LevelRange range = centred(half_levels(static_cast<Block*>(nullptr)));
     const int subs = group.count * sub_blocks;
     kernels::relevel(group.values, subs, sub_elems, group.scales, zero_base, range, group.levels);
-    for (int j = 0; j < subs; ++j) {
-        if (group.scales[j] == 0) search_levels(group, j, *blocks, group.levels + j * sub_elems);
+    auto zeros = std::count(group.scales, group.scales + subs, 0.0f);
+    for (int j = 0; zeros > 0; ++j) {
+        if (group.scales[j] != 0) continue;
+        search_levels(group, j, *blocks, group.levels + j * sub_elems);
+        --zeros;
     }
     for (int s = 0; s < group.count; ++s)
         store_levels(group.levels + s * super_block_elems, blocks[s]);

@@ -37,8 +37,10 @@ void pack_planes(const Level* __restrict levels, Byte* __restrict packed) {
     for (int m = 0; m < kBytes; m += 8) {
         std::uint64_t word = 0;
         for (int plane = 0; plane < 8 / kBits; ++plane) {
-            const auto level = load<std::uint64_t>(levels + m + plane * kBytes);
-            word |= (level >> kShift & plane_mask<kBits>) << (kBits * plane);
+            const std::uint64_t bits =
+                load<std::uint64_t>(levels + m + plane * kBytes) & plane_mask<kBits> << kShift;
+            const int up = kBits * plane - kShift;
+            word |= up >= 0 ? bits << up : bits >> -up;
         }
         store(word, packed + m);
     }

@@ -164,19 +164,19 @@ HWY_INLINE void descend(DescentTile& tile, std::size_t column, LevelBounds bound
     }
 }
 
-/// The sums of a tile's problems, by column.
+/// What a round works with and leaves of a tile's problems, by column.
 struct DescentSums {
     HWY_ALIGN float xl[max_columns];
     HWY_ALIGN float ll[max_columns];
+    std::uint32_t moved;  ///< columns in which the last round moved a level, as bits
 };
 
 /// The turns of one value in both vectors of a tile.
 template <DescentPolicy policy>
 HWY_INLINE void visit_both(DescentTile& tile, std::size_t at, LevelBounds bounds, Floats& xl0,
-                           Floats& ll0, Floats& xl1, Floats& ll1) {
-    Mask moved = hn::MaskFromVec(hn::Zero(FloatTag()));
-    visit_level<policy, false>(tile, at, bounds, xl0, ll0, moved);
-    visit_level<policy, false>(tile, at + hn::Lanes(FloatTag()), bounds, xl1, ll1, moved);
+                           Floats& ll0, Mask& moved0, Floats& xl1, Floats& ll1, Mask& moved1) {
+    visit_level<policy, false>(tile, at, bounds, xl0, ll0, moved0);
+    visit_level<policy, false>(tile, at + hn::Lanes(FloatTag()), bounds, xl1, ll1, moved1);
 }
 
 HWY_INLINE void load_sums(const DescentSums& sums, Floats& xl0, Floats& ll0, Floats& xl1,
@@ -194,18 +194,23 @@ HWY_INLINE void store_sums(Floats xl0, Floats ll0, Floats xl1, Floats ll1, Desce
     hn::Store(xl1, d, sums.xl + hn::Lanes(d));
     hn::Store(ll1, d, sums.ll + hn::Lanes(d));
 }
+HWY_INLINE void store_moved(Mask moved0, Mask moved1, DescentSums& sums) {
+    sums.moved = bits_of(moved0) | bits_of(moved1) << hn::Lanes(FloatTag());
+}
 
-/// A first round in which many levels move: over all vectors of one or two tiles side by side,
-/// since a turn waits long for the one before.
+/// A round in which many levels move: over all vectors of one or two tiles side by side, since a
+/// turn waits long for the one before.
 template <DescentPolicy policy>
 HWY_INLINE void descend_busily(DescentTile& tile, LevelBounds bounds, DescentSums& sums) {
     Floats xl0, ll0, xl1, ll1;
     load_sums(sums, xl0, ll0, xl1, ll1);
+    Mask moved0 = hn::MaskFromVec(hn::Zero(FloatTag())), moved1 = moved0;
     const std::size_t columns = tile.columns;
     const std::size_t end = tile.size * columns;
     for (std::size_t at = 0; at < end; at += columns)
-        visit_both<policy>(tile, at, bounds, xl0, ll0, xl1, ll1);
+        visit_both<policy>(tile, at, bounds, xl0, ll0, moved0, xl1, ll1, moved1);
     store_sums(xl0, ll0, xl1, ll1, sums);
+    store_moved(moved0, moved1, sums);
 }
 template <DescentPolicy policy>
 HWY_INLINE void descend_busily(DescentTile& tile_a, DescentTile& tile_b, LevelBounds bounds,
@@ -213,14 +218,18 @@ HWY_INLINE void descend_busily(DescentTile& tile_a, DescentTile& tile_b, LevelBo
     Floats xl0, ll0, xl1, ll1, xl2, ll2, xl3, ll3;
     load_sums(sums_a, xl0, ll0, xl1, ll1);
     load_sums(sums_b, xl2, ll2, xl3, ll3);
+    Mask moved0 = hn::MaskFromVec(hn::Zero(FloatTag())), moved1 = moved0, moved2 = moved0,
+         moved3 = moved0;
     const std::size_t columns = tile_a.columns;
     const std::size_t end = tile_a.size * columns;
     for (std::size_t at = 0; at < end; at += columns) {
-        visit_both<policy>(tile_a, at, bounds, xl0, ll0, xl1, ll1);
-        visit_both<policy>(tile_b, at, bounds, xl2, ll2, xl3, ll3);
+        visit_both<policy>(tile_a, at, bounds, xl0, ll0, moved0, xl1, ll1, moved1);
+        visit_both<policy>(tile_b, at, bounds, xl2, ll2, moved2, xl3, ll3, moved3);
     }
     store_sums(xl0, ll0, xl1, ll1, sums_a);
     store_sums(xl2, ll2, xl3, ll3, sums_b);
+    store_moved(moved0, moved1, sums_a);
+    store_moved(moved2, moved3, sums_b);
 }
 
 /// Stores the scale that fits levels with these sums best: zero for problems with a zero flag.

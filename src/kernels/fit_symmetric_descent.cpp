@@ -301,8 +301,9 @@ HWY_INLINE void go_round(LevelBounds bounds, const Problems& problems, const Res
             descend_busily<symmetric_descent>(searches[0].tile, bounds, searches[0].sums);
         }
         for (int t = 0; t < tiles; first += used[t++]) {
-            const std::uint32_t columns_left =
-                look<LevelForm::biased>(bounds, searches[t]) & first_bits(used[t]);
+            // A problem in which nothing moved is through, whatever its levels want.
+            const std::uint32_t columns_left = look<LevelForm::biased>(bounds, searches[t]) &
+                                               searches[t].sums.moved & first_bits(used[t]);
             store_listed(bounds, unsettled.problem + first, used[t], searches[t], results);
             suspend(searches[t], columns_left, first, left, unsettled);
         }

@@ -162,13 +162,20 @@ HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, 
 /// are zeros.
 HWY_INLINE Floats find_largest_magnitude(const Tile& tile, std::size_t column) {
     const FloatTag d;
+    const IntTag di;
+    const hn::RebindToUnsigned<IntTag> du;
     const std::size_t end = tile.size * tile.columns;
-    Floats high = hn::Zero(d), low = hn::Zero(d);
+    // As integers, for which x86 has more units: bits of floats that are not negative order as
+    // signed numbers above all others, those of negative ones as unsigned numbers above all others.
+    auto most = hn::Zero(di);
+    auto most_unsigned = hn::Zero(du);
     for (std::size_t at = column; at < end; at += tile.columns) {
-        const Floats x = hn::Load(d, tile.values + at);
-        high = hn::Max(high, x);
-        low = hn::Min(low, x);
+        const Ints bits = hn::BitCast(di, hn::Load(d, tile.values + at));
+        most = hn::Max(most, bits);
+        most_unsigned = hn::Max(most_unsigned, hn::BitCast(du, bits));
     }
+    const Floats high = hn::BitCast(d, most);
+    const Floats low = hn::Min(hn::BitCast(d, most_unsigned), hn::Zero(d));
     const Floats magnitude = hn::Max(high, hn::Neg(low));
     Floats largest = hn::IfThenElse(hn::Eq(high, magnitude), high, low);
     const Mask tied = hn::And(hn::Gt(magnitude, hn::Zero(d)), hn::Eq(high, hn::Neg(low)));
