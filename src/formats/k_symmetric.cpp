@@ -216,6 +216,7 @@ void take_levels(Group& group, Block* blocks) {
     constexpr kernels::LevelRange range = centred(half_levels(static_cast<Block*>(nullptr)));
     const int subs = group.count * sub_blocks;
     kernels::relevel(group.values, subs, sub_elems, group.scales, zero_base, range, group.levels);
+    // Counting takes no branches; there is hardly ever one.
     auto zeros = std::count(group.scales, group.scales + subs, 0.0f);
     for (int j = 0; zeros > 0; ++j) {
         if (group.scales[j] != 0) continue;

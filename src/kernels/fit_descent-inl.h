@@ -164,7 +164,7 @@ HWY_INLINE void descend(DescentTile& tile, std::size_t column, LevelBounds bound
     }
 }
 
-/// What a round works with and leaves of a tile's problems, by column.
+/// The sums of a tile's problems, by column, and what a round did to them.
 struct DescentSums {
     HWY_ALIGN float xl[max_columns];
     HWY_ALIGN float ll[max_columns];

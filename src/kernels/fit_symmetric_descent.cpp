@@ -3,7 +3,7 @@
 //
 // In most problems no level ever moves, and one look at each level shows it. Only the others, a
 // fifth, are gathered into tiles of their own for a round of the descent; then a look again, and
-// only those that it leaves unsettled, a quarter of them, go into the next round.
+// only those that it leaves unsettled, three of ten, go into the next round.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/fit_symmetric_descent.cpp"
 #include <hwy/foreach_target.h>

@@ -44,17 +44,6 @@ HWY_INLINE Ints round_half_away(Floats v) {
     return truncate(hn::Add(v, hn::CopySignToAbs(hn::Set(d, 0x1.fffffep-2f), v)));
 }
 
-/// Stores the low byte of each integer.
-HWY_INLINE void store_low_bytes(Ints v, std::uint8_t* out) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-    // One instruction; Highway takes two, which wait for the units that divide.
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(v.raw));
-#else
-    const hn::Rebind<std::uint8_t, IntTag> d8;
-    hn::StoreU(hn::TruncateTo(d8, hn::BitCast(hn::RebindToUnsigned<IntTag>(), v)), d8, out);
-#endif
-}
-
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_SSE4
 /// Four vectors of integers to one of bytes, in order; what does not fit becomes the nearest that
 /// does.
