@@ -159,8 +159,8 @@ HWY_INLINE std::uint32_t conclude_look(std::size_t column, Floats most, Search& 
     return bits_of(hn::Not(hn::Or(empty, settled))) << column;
 }
 
-/// A look at a tile. Stores the scales of those whose levels are settled, and returns the columns
-/// of the others, as bits.
+/// A look at a tile. Stores the scales for the levels as they are, and returns the columns in which
+/// they are not settled, as bits.
 template <LevelForm kForm>
 HWY_INLINE std::uint32_t look(LevelBounds bounds, Search& search) {
     const FloatTag d;

@@ -189,9 +189,14 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
     }
     if (converts_in_place(info.type, conversion.to)) {
         // Hardly more than a copy: binary32 in between would take a third of the whole run.
-        check_blocks(info, chunk.begin, source);
-        kernels::f16_to_bf16(source.data(), static_cast<std::int64_t>(chunk.elems()),
-                             target.data());
+        const std::int64_t bad = kernels::f16_to_bf16(
+            source.data(), static_cast<std::int64_t>(chunk.elems()), target.data());
+        if (bad >= 0) {
+            // The source may lie under the target: the value as it came out.
+            float value = 0;
+            kernels::bf16_to_f32(target.data() + 2 * bad, 1, &value);
+            throw_not_finite(info, chunk.begin + static_cast<std::uint64_t>(bad), value);
+        }
         return std::nullopt;
     }
     const auto preferred = static_cast<std::uint64_t>(find_format(conversion.to)->preferred_elems);

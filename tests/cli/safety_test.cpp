@@ -78,6 +78,27 @@ TEST_CASE("Bad weights are named by tensor, row and column, and the older output
     CHECK(folder.names().size() == 2);
 }
 
+TEST_CASE_METHOD(Fixture, "Bad F16 weights are named on the short way to BF16 too") {
+    const auto [half, name] =
+        GENERATE(table<std::uint16_t, std::string>({{0x7E01, "the value NaN"},
+                                                    {0x7C00, "the value infinity"},
+                                                    {0xFC00, "the value -infinity"}}));
+    std::vector<std::uint16_t> halves(256 * 8, 0x2419);
+    halves[5 * 256 + 17] = half;
+    halves[6 * 256] = 0x7C00;
+    ModelBuilder(1)
+        .usual_tensors(1)
+        .tensor("blk.0.extra.weight", {256, 8}, halves)
+        .write(folder / "bad.gguf");
+    const auto result = run({"@bad.gguf", "@out.gguf", "BF16"});
+    CAPTURE(result.err);
+    CHECK(result.status == 1);
+    CHECK(is_one_line(result.err));
+    CHECK_THAT(result.err, ContainsSubstring("blk.0.extra.weight") && ContainsSubstring(name) &&
+                               ContainsSubstring("row 5, column 17"));
+    CHECK(!fs::exists(folder / "out.gguf"));
+}
+
 TEST_CASE("A single weight that is lost among others is warned of") {
     TemporaryFolder folder;
     std::vector<float> values(256 * 8);

@@ -39,11 +39,12 @@ class ModelBuilder {
 
     ModelBuilder& tensor(const std::string& name, const std::vector<std::uint64_t>& shape,
                          const std::vector<float>& values) {
-        file_.data.resize((file_.data.size() + 31) / 32 * 32);
-        file_.tensor(name, shape, 0, file_.data.size());
-        file_.data.append(reinterpret_cast<const char*>(values.data()),
-                          values.size() * sizeof(float));
-        return *this;
+        return append(name, shape, 0, values);
+    }
+    /// Adds one of F16 values.
+    ModelBuilder& tensor(const std::string& name, const std::vector<std::uint64_t>& shape,
+                         const std::vector<std::uint16_t>& halves) {
+        return append(name, shape, 1, halves);
     }
 
     /// Two layers with every role that recipes know, rows of 256.
@@ -68,6 +69,16 @@ class ModelBuilder {
     }
 
  private:
+    template <class Value>
+    ModelBuilder& append(const std::string& name, const std::vector<std::uint64_t>& shape,
+                         std::uint32_t type, const std::vector<Value>& values) {
+        file_.data.resize((file_.data.size() + 31) / 32 * 32);
+        file_.tensor(name, shape, type, file_.data.size());
+        file_.data.append(reinterpret_cast<const char*>(values.data()),
+                          values.size() * sizeof(Value));
+        return *this;
+    }
+
     GgufBuilder file_;
     std::mt19937 random_{42};
 };

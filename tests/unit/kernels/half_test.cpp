@@ -184,19 +184,27 @@ TEST_CASE("every F16 becomes the BF16 that binary32 in between would give") {
         Words expected;
         for (const std::uint16_t half : order)
             expected.push_back(f32_to_bf16(f16_to_f32(half)));
+        const auto first_bad = [&](std::size_t n) {
+            for (std::size_t i = 0; i < n; ++i) {
+                if ((order[i] & 0x7C00) == 0x7C00) return static_cast<std::int64_t>(i);
+            }
+            return std::int64_t{-1};
+        };
         for_each_target([&] {
             for (const std::size_t n : {order.size(), order.size() - 3, std::size_t{5}}) {
                 Words brains(order.size(), 0xA5A5);
-                kernels::f16_to_bf16(reinterpret_cast<const std::byte*>(order.data()),
-                                     static_cast<std::int64_t>(n),
-                                     reinterpret_cast<std::byte*>(brains.data()));
+                CHECK(kernels::f16_to_bf16(reinterpret_cast<const std::byte*>(order.data()),
+                                           static_cast<std::int64_t>(n),
+                                           reinterpret_cast<std::byte*>(brains.data())) ==
+                      first_bad(n));
                 Words wanted(order.size(), 0xA5A5);
                 std::copy_n(expected.begin(), n, wanted.begin());
                 CHECK((brains == wanted));
 
                 Words in_place = order;
                 auto* const bytes = reinterpret_cast<std::byte*>(in_place.data());
-                kernels::f16_to_bf16(bytes, static_cast<std::int64_t>(n), bytes);
+                CHECK(kernels::f16_to_bf16(bytes, static_cast<std::int64_t>(n), bytes) ==
+                      first_bad(n));
                 wanted = order;
                 std::copy_n(expected.begin(), n, wanted.begin());
                 CHECK((in_place == wanted));
