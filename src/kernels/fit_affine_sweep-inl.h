@@ -49,36 +49,41 @@ constexpr bool may_be_above(Reach reach) {
     return reach == Reach::above || reach == Reach::both;
 }
 
-/// A value's level as a float, and `scaled`, of which it is the nearest integer but for negative
-/// ones. Level zero may be -0, which no sum and no comparison tells from +0.
+// The steps from a value's place among the levels to its level as a float. Level zero may be -0,
+// which no sum and no comparison tells from +0.
 template <Reach kReach>
-HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest, Floats& scaled) {
-    const FloatTag d;
-    scaled = hn::Mul(inverse, hn::Sub(x, base));
-    if constexpr (kReach == Reach::wild) {
-        const IntTag di;
-        const Ints level = hn::Max(nearest_int(scaled), hn::Zero(di));
-        return hn::Min(hn::ConvertTo(d, level), highest);
-    } else {
-        if constexpr (may_be_above(kReach)) scaled = clamp_to_positive(scaled, highest);
-        const Floats level = nearest_in_range(scaled);
-        return may_be_below(kReach) ? clamp_from_zero(level) : level;
-    }
+HWY_INLINE Floats clamp_above(Floats scaled, Floats highest) {
+    return may_be_above(kReach) ? clamp_to_positive(scaled, highest) : scaled;
+}
+template <Reach kReach>
+HWY_INLINE Floats round_to_level(Floats scaled, Floats highest) {
+    if constexpr (kReach != Reach::wild) return nearest_in_range(scaled);
+    const Ints level = hn::Max(nearest_int(scaled), hn::Zero(IntTag()));
+    return hn::Min(hn::ConvertTo(FloatTag(), level), highest);
+}
+template <Reach kReach>
+HWY_INLINE Floats clamp_below(Floats level) {
+    return may_be_below(kReach) ? clamp_from_zero(level) : level;
+}
+template <Reach kReach>
+HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest) {
+    const Floats scaled = clamp_above<kReach>(hn::Mul(inverse, hn::Sub(x, base)), highest);
+    return clamp_below<kReach>(round_to_level<kReach>(scaled, highest));
 }
 
-/// The sums that weighted least squares needs, for one vector of problems.
+/// sum += a * b for both vectors. Exact products may be rounded with the sum, which is the same.
 template <bool kExact>
-HWY_INLINE void add_to_sums(Floats x, Floats w, Floats level, Floats& sum_l, Floats& sum_l2,
-                            Floats& sum_xl) {
-    const Floats wl = hn::Mul(w, level);
-    sum_l = hn::Add(sum_l, wl);
+HWY_INLINE void add_products(Floats a0, Floats a1, Floats b0, Floats b1, Floats& sum0,
+                             Floats& sum1) {
     if constexpr (kExact) {
-        sum_l2 = hn::MulAdd(wl, level, sum_l2);
-        sum_xl = hn::MulAdd(wl, x, sum_xl);
+        sum0 = hn::MulAdd(a0, b0, sum0);
+        sum1 = hn::MulAdd(a1, b1, sum1);
         return;
     }
-    sum_l2 = hn::Add(sum_l2, hn::Mul(wl, level));
-    sum_xl = hn::Add(sum_xl, hn::Mul(wl, x));
+    const Floats product0 = hn::Mul(a0, b0);
+    const Floats product1 = hn::Mul(a1, b1);
+    sum0 = hn::Add(sum0, product0);
+    sum1 = hn::Add(sum1, product1);
 }
 
 /// Adds the weighted errors of one row of both vectors of problems. Side by side, because a Zen 4
@@ -178,51 +183,112 @@ HWY_INLINE void store_repeats(Ints rise, float* repeats) {
     store_flag(hn::Lt(hn::BitCast(d, rise), hn::Set(d, 0.5f - 0x1p-16f)), repeats);
 }
 
-/// One pass over the tile: levels for the candidate, their sums for both vectors, and what least
-/// squares makes of them. A sweep that looks finds out too where the next candidate has the same
-/// levels. Returns false where one that rejects sees that the candidate wins in no lane; before the
-/// levels reach above the highest, it would hardly ever see that.
+/// The sums that weighted least squares needs: of w l, w l^2 and w l x, for both vectors.
+struct Sums {
+    HWY_ALIGN float l[max_columns];
+    HWY_ALIGN float ll[max_columns];
+    HWY_ALIGN float xl[max_columns];
+};
+
+/// One pass over the tile: levels for the candidate and their sums. A sweep that looks finds out
+/// too where the next candidate has the same levels.
+///
+/// A turn takes the levels of one row and adds up those of the row before: what waits for a level
+/// is a turn away, and what a processor's short queues hold can run. The steps stand in the order
+/// in which they are to be issued, multiplications and additions in pairs: a Zen 4 that finds them
+/// in turns leaves units idle. (CMakeLists.txt keeps GCC from sorting them.)
 template <Reach kReach, SweepTraits kSweep>
-HWY_INLINE bool fit_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
-                           SearchState& state) {
+HWY_INLINE void sum_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
+                           SearchState& state, Sums& sums) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
-    const std::size_t end = tile.size * 2 * lanes;
+    const std::size_t row = 2 * lanes;
+    const std::size_t end = tile.size * row;
     const Floats base0 = hn::Load(d, state.min);
     const Floats base1 = hn::Load(d, state.min + lanes);
     const Floats inverse0 = hn::Load(d, state.next_inverse);
     const Floats inverse1 = hn::Load(d, state.next_inverse + lanes);
     Floats l0 = hn::Zero(d), l1 = l0, ll0 = l0, ll1 = l0, xl0 = l0, xl1 = l0;
     Ints rise0 = hn::Zero(IntTag()), rise1 = rise0;
-    for (std::size_t at = 0; at < end; at += 2 * lanes) {
-        const Floats x0 = hn::Load(d, tile.values + at);
-        const Floats x1 = hn::Load(d, tile.values + at + lanes);
-        Floats scaled0, scaled1;
-        const Floats level0 = level_of<kReach>(x0, base0, inverse0, highest, scaled0);
-        const Floats level1 = level_of<kReach>(x1, base1, inverse1, highest, scaled1);
-        if constexpr (kSweep.looks) {
-            look_ahead(growth0, scaled0, level0, rise0);
-            look_ahead(growth1, scaled1, level1, rise1);
+    Floats level0 = l0, level1 = l0;
+    const auto turn = [&]<bool kTakes, bool kAdds>(std::size_t at) HWY_ATTR {
+        constexpr bool kExact = kSweep.exact_products;
+        const float* const x = tile.values + at;
+        const float* const w = tile.weights + at;
+        Floats next0 = level0, next1 = level1, wl0 = level0, wl1 = level1;
+        if constexpr (kTakes) {
+            next0 = hn::Sub(hn::Load(d, x), base0);
+            next1 = hn::Sub(hn::Load(d, x + lanes), base1);
         }
-        hn::Store(level0, d, tile.levels + at);
-        hn::Store(level1, d, tile.levels + at + lanes);
-        add_to_sums<kSweep.exact_products>(x0, hn::Load(d, tile.weights + at), level0, l0, ll0,
-                                           xl0);
-        add_to_sums<kSweep.exact_products>(x1, hn::Load(d, tile.weights + at + lanes), level1, l1,
-                                           ll1, xl1);
-    }
+        if constexpr (kAdds) {
+            wl0 = hn::Mul(hn::Load(d, w - row), level0);
+            wl1 = hn::Mul(hn::Load(d, w - lanes), level1);
+        }
+        if constexpr (kTakes) {
+            next0 = hn::Mul(inverse0, next0);
+            next1 = hn::Mul(inverse1, next1);
+        }
+        if constexpr (kAdds) {
+            l0 = hn::Add(l0, wl0);
+            l1 = hn::Add(l1, wl1);
+        }
+        const Floats scaled0 = clamp_above<kReach>(next0, highest);
+        const Floats scaled1 = clamp_above<kReach>(next1, highest);
+        if constexpr (kTakes) {
+            next0 = round_to_level<kReach>(scaled0, highest);
+            next1 = round_to_level<kReach>(scaled1, highest);
+        }
+        if constexpr (kAdds) {
+            add_products<kExact>(wl0, wl1, level0, level1, ll0, ll1);
+            add_products<kExact>(wl0, wl1, hn::Load(d, x - row), hn::Load(d, x - lanes), xl0, xl1);
+        }
+        if constexpr (kTakes) {
+            level0 = clamp_below<kReach>(next0);
+            level1 = clamp_below<kReach>(next1);
+            if constexpr (kSweep.looks) {
+                look_ahead(growth0, scaled0, level0, rise0);
+                look_ahead(growth1, scaled1, level1, rise1);
+            }
+            hn::Store(level0, d, tile.levels + at);
+            hn::Store(level1, d, tile.levels + at + lanes);
+        }
+    };
+    turn.template operator()<true, false>(0);
+    for (std::size_t at = row; at < end; at += row)
+        turn.template operator()<true, true>(at);
+    turn.template operator()<false, true>(end);
+    hn::Store(l0, d, sums.l);
+    hn::Store(l1, d, sums.l + lanes);
+    hn::Store(ll0, d, sums.ll);
+    hn::Store(ll1, d, sums.ll + lanes);
+    hn::Store(xl0, d, sums.xl);
+    hn::Store(xl1, d, sums.xl + lanes);
     if constexpr (kSweep.looks) {
         store_repeats(rise0, state.repeats);
         store_repeats(rise1, state.repeats + lanes);
     }
-    solve_candidate(0, l0, ll0, xl0, state);
-    solve_candidate(lanes, l1, ll1, xl1, state);
-    if constexpr (kSweep.rejects && may_be_above(kReach)) {
-        const Mask open0 = may_win(0, l0, ll0, xl0, state);
-        const Mask open1 = may_win(lanes, l1, ll1, xl1, state);
-        return !hn::AllFalse(d, hn::Or(open0, open1));
+}
+
+/// Levels for the candidate, their sums, and what least squares makes of them. Returns false where
+/// a sweep that rejects sees that the candidate wins in no lane; before the levels reach above the
+/// highest, it would hardly ever see that.
+template <Reach kReach, SweepTraits kSweep>
+HWY_INLINE bool fit_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
+                           SearchState& state) {
+    const FloatTag d;
+    Sums sums;
+    sum_levels<kReach, kSweep>(highest, growth0, growth1, tile, state, sums);
+    bool may_be_best = !(kSweep.rejects && may_be_above(kReach));
+    for (std::size_t column = 0; column < 2 * hn::Lanes(d); column += hn::Lanes(d)) {
+        const Floats l = hn::Load(d, sums.l + column);
+        const Floats ll = hn::Load(d, sums.ll + column);
+        const Floats xl = hn::Load(d, sums.xl + column);
+        solve_candidate(column, l, ll, xl, state);
+        if constexpr (kSweep.rejects && may_be_above(kReach)) {
+            may_be_best = may_be_best || !hn::AllFalse(d, may_win(column, l, ll, xl, state));
+        }
     }
-    return true;
+    return may_be_best;
 }
 
 /// Levels and least squares for the candidates at hand, by the cheapest form of the levels that is
@@ -326,9 +392,8 @@ HWY_INLINE void sum_first_errors(Floats highest, const Tile& tile, const SearchS
                                  Floats& error0, Floats& error1) {
     const auto taken = [&](Floats x, std::size_t, std::size_t column) HWY_ATTR {
         const FloatTag d;
-        Floats scaled;
         return level_of<kReach>(x, hn::Load(d, state.min + column),
-                                hn::Load(d, state.inverse + column), highest, scaled);
+                                hn::Load(d, state.inverse + column), highest);
     };
     sum_errors<kSweep>(tile, state.scale, state.min, taken, error0, error1);
 }
