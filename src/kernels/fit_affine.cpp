@@ -64,10 +64,10 @@ Search search_for(const AffineSpec& spec, Weighting weighting, bool keeps, bool 
         if (looks) return search<SweepTraits{.absolute = true, .looks = true}>;
         return search<SweepTraits{.absolute = true}>;
     }
-    if (keeps) return search<SweepTraits{.keeps_levels = true}>;
+    if (keeps) return search<SweepTraits{.expects_below = true, .keeps_levels = true}>;
     if (looks) return search<SweepTraits{.looks = true}>;
     if (weighting == Weighting::rms_plus_magnitude) return search<SweepTraits{.rejects = true}>;
-    return search<SweepTraits{}>;
+    return search<SweepTraits{.expects_below = true}>;
 }
 
 /// Writes the results of a tile's first `used` problems.

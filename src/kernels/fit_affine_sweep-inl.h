@@ -31,7 +31,8 @@ struct SweepTraits {
     /// Products of weight, level and value, which the reference rounds before it adds them up, are
     /// numbers that a float holds exactly: then rounding once, after the addition, is the same.
     bool exact_products = false;
-    bool keeps_levels = false;  ///< keeps what the best candidate has its levels by
+    bool expects_below = false;  ///< hardly any candidate has no level below zero
+    bool keeps_levels = false;   ///< keeps what the best candidate has its levels by
 };
 
 /// Which levels of a candidate may lie outside 0 .. levels, as is known before they are taken.
@@ -126,17 +127,21 @@ HWY_INLINE void prepare_candidate(Floats spread, std::size_t column, SearchState
 }
 
 /// The same for both vectors of a tile: what is known of all its levels. Rounding is monotone, so
-/// that no value comes out higher than the largest does.
+/// that no value comes out higher than the largest does. Where, in a tile of many problems, all but
+/// a few candidates have some level below zero, finding out costs as much as it saves: `kBelow`
+/// takes it for granted as long as none lies above the highest.
+template <bool kBelow = false>
 HWY_INLINE Reach prepare_tile(Floats spread0, Floats spread1, Floats levels, SearchState& state) {
     const FloatTag d;
     Mask ordinary0, ordinary1, inside0, inside1;
     prepare_candidate(spread0, 0, state, ordinary0, inside0);
     prepare_candidate(spread1, hn::Lanes(d), state, ordinary1, inside1);
     if (HWY_UNLIKELY(!hn::AllTrue(d, hn::And(ordinary0, ordinary1)))) return Reach::wild;
-    const bool below = !hn::AllTrue(d, hn::And(inside0, inside1));
     // A hundredth is far more than the errors of the inverse and of the product.
     const Floats limit = hn::Add(levels, hn::Set(d, 0.49f));
     const bool above = !hn::AllTrue(d, hn::Lt(hn::Max(spread0, spread1), limit));
+    if (kBelow && hn::MaxLanes(d) > 8 && !above) return Reach::below;
+    const bool below = !hn::AllTrue(d, hn::And(inside0, inside1));
     if (above) return below ? Reach::both : Reach::above;
     return below ? Reach::below : Reach::inside;
 }
@@ -301,7 +306,7 @@ HWY_INLINE bool fit_candidate(const Place& place, Tile& tile, SearchState& state
     const Floats spread1 = spread_of_candidate<kSweep>(place, hn::Lanes(d), state);
     const Floats growth0 = growth_to_next(place.spec, spread0);
     const Floats growth1 = growth_to_next(place.spec, spread1);
-    switch (prepare_tile(spread0, spread1, highest, state)) {
+    switch (prepare_tile<kSweep.expects_below>(spread0, spread1, highest, state)) {
         case Reach::inside:
             return fit_levels<Reach::inside, kSweep>(highest, growth0, growth1, tile, state);
         case Reach::below:

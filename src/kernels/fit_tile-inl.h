@@ -23,8 +23,9 @@ inline constexpr std::size_t max_problem_size = 32;
 ///
 /// A search writes levels while it reads on in values and weights. A read with the low twelve
 /// address bits of a recent write may have to wait for it: on Zen 4 where some bits of the physical
-/// pages agree too, which is for the system to draw, so that one run in four took up to 40 % longer.
-/// Levels therefore lie a quarter of 4096 bytes off the others: farther than a processor reads ahead.
+/// pages agree too, which is for the system to draw, so that one run in four took up to 40 %
+/// longer. Levels therefore lie a quarter of 4096 bytes off the others: farther than a processor
+/// reads ahead.
 struct Tile {
     HWY_ALIGN float levels[max_problem_size * max_columns + 256];
     HWY_ALIGN float values[max_problem_size * max_columns];
