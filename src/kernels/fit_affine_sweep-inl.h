@@ -200,8 +200,8 @@ struct Sums {
 ///
 /// A turn takes the levels of one row and adds up those of the row before: what waits for a level
 /// is a turn away, and what a processor's short queues hold can run. The steps stand in the order
-/// in which they are to be issued, multiplications and additions in pairs: a Zen 4 that finds them
-/// in turns leaves units idle. (CMakeLists.txt keeps GCC from sorting them.)
+/// in which they are to be issued, in pairs as in add_errors(). (CMakeLists.txt keeps GCC from
+/// sorting them.)
 template <Reach kReach, SweepTraits kSweep>
 HWY_INLINE void sum_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
                            SearchState& state, Sums& sums) {
