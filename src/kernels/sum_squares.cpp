@@ -8,52 +8,55 @@
 #include <algorithm>
 
 #include "kernels/fit.h"
-#include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 namespace {
 
-/// Sums of `used` rows from `values` on, one per lane of kVectors vectors.
-template <int kVectors>
-void sum_rows(const float* values, std::int64_t used, std::int64_t row_elems, float* sums) {
-    const FloatTag d;
-    const std::size_t lanes = hn::Lanes(d);
-    const std::size_t columns = kVectors * lanes;
-    HWY_ALIGN float tile[max_problem_size * max_columns];
-    HWY_ALIGN float totals[max_columns];
-    Floats total0 = hn::Zero(d), total1 = hn::Zero(d);
-    for (std::int64_t start = 0; start < row_elems; start += max_problem_size) {
-        const auto length =
-            static_cast<std::size_t>(std::min<std::int64_t>(max_problem_size, row_elems - start));
-        const float* row[max_columns];
-        for (std::int64_t r = 0; r < used; ++r)
-            row[r] = values + r * row_elems + start;
-        std::fill(row + used, row + columns, row[0]);
-        transpose_to_tile(row, columns, length, tile);
-        for (std::size_t at = 0; at < length * columns; at += columns) {
-            const Floats x0 = hn::Load(d, tile + at);
-            total0 = hn::Add(total0, hn::Mul(x0, x0));
-            if constexpr (kVectors == 2) {
-                const Floats x1 = hn::Load(d, tile + at + lanes);
-                total1 = hn::Add(total1, hn::Mul(x1, x1));
-            }
-        }
+/// Two blocks, whose chains of additions run side by side.
+inline constexpr std::size_t block_rows = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 ? 8 : 4;
+/// Values of a row taken at a time: what one line of the cache holds.
+inline constexpr std::int64_t line_elems = 16;
+/// How far the first block goes ahead of the second in long rows. Where these lie a multiple of
+/// 4096 bytes apart, as in most models, what is in one column shares a set of the nearest cache,
+/// which holds eight lines: 16 rows would drive out what is read ahead for them.
+inline constexpr std::int64_t head_start = 256;
+
+/// Adds the squares of up to `line_elems` values of a block of rows, from `begin` on, in order.
+template <class D>
+HWY_INLINE void add_squares(D d, const float* const* row, std::int64_t begin, std::int64_t end,
+                            hn::Vec<D>& total) {
+    for (std::int64_t i = begin; i < std::min(begin + line_elems, end); i += 4) {
+        hn::Vec<D> x0, x1, x2, x3;
+        load_transposed(d, row, static_cast<std::size_t>(i), x0, x1, x2, x3);
+        total = hn::Add(total, hn::Mul(x0, x0));
+        total = hn::Add(total, hn::Mul(x1, x1));
+        total = hn::Add(total, hn::Mul(x2, x2));
+        total = hn::Add(total, hn::Mul(x3, x3));
     }
-    hn::Store(total0, d, totals);
-    hn::Store(total1, d, totals + lanes);
-    store_results(totals, used, sums);
 }
 
 void sum_squares_lanes(const float* values, std::int64_t rows, std::int64_t row_elems,
                        float* sums) {
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(FloatTag()));
-    for (std::int64_t first = 0; first < rows;) {
-        const std::int64_t used = std::min(2 * lanes, rows - first);
-        const auto sum = used > lanes ? sum_rows<2> : sum_rows<1>;
-        sum(values + first * row_elems, used, row_elems, sums + first);
-        first += used;
+    constexpr std::int64_t both = 2 * block_rows;
+    const hn::FixedTag<float, block_rows> d;
+    const std::int64_t ahead = row_elems < 4 * head_start ? 0 : head_start;
+    const float* row[both];
+    for (std::int64_t first = 0; first < rows; first += both) {
+        const std::int64_t used = std::min(both, rows - first);
+        for (std::int64_t r = 0; r < used; ++r)
+            row[r] = values + (first + r) * row_elems;
+        std::fill(row + used, row + both, row[0]);
+        auto total0 = hn::Zero(d), total1 = hn::Zero(d);
+        for (std::int64_t i = -ahead; i < row_elems; i += line_elems) {
+            add_squares(d, row, i + ahead, row_elems, total0);
+            if (i >= 0) add_squares(d, row + block_rows, i, row_elems, total1);
+        }
+        HWY_ALIGN float totals[both];
+        hn::Store(total0, d, totals);
+        hn::Store(total1, d, totals + block_rows);
+        std::copy_n(totals, used, sums + first);
     }
 }
 
