@@ -7,6 +7,7 @@
 #define QUANTIZE_KERNELS_FIT_AFFINE_STATE_INL_H_
 #endif
 
+#include "kernels/fit_survey-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
 
@@ -21,17 +22,12 @@ inline constexpr float most_range = 0x1p100f;
 inline constexpr float most_square_sum = 0x1p60f;
 
 /// What the search of one tile knows between its steps, by column. It lies in memory so that tiles
-/// can take turns.
-struct SearchState {
+/// can take turns. The largest value is 1, the sum of squares a NaN where it is extraordinary.
+struct SearchState : Extents {
     // Of the problem. `has_range` is 1, or 0 where there is nothing to search.
     HWY_ALIGN float has_range[max_columns];
     HWY_ALIGN float least_range[max_columns];  ///< from here on to `most_range` it is ordinary
-    HWY_ALIGN float lowest[max_columns];       ///< smallest value
-    HWY_ALIGN float highest[max_columns];      ///< largest value
     HWY_ALIGN float flat_min[max_columns];
-    HWY_ALIGN float weight_sum[max_columns];
-    HWY_ALIGN float value_sum[max_columns];
-    HWY_ALIGN float square_sum[max_columns];  ///< a NaN where it is extraordinary
     // Of the best candidate so far.
     HWY_ALIGN float scale[max_columns];
     HWY_ALIGN float min[max_columns];
@@ -55,44 +51,25 @@ HWY_INLINE Mask load_flag(const float* flags) {
     return hn::Ne(hn::Load(d, flags), hn::Zero(d));
 }
 
-/// Range and weighted sums of one vector of problems; the sum of squares only if wanted. A problem
-/// whose values are all one number at or below zero has no scale; its lane gets a harmless range to
-/// work on.
-template <bool kSquares>
-HWY_INLINE void survey(const Tile& tile, std::size_t column, SearchState& state) {
+/// What the search starts from, of extents that are known. A problem whose values are all one
+/// number at or below zero has no scale; its lane gets a harmless range to work on.
+HWY_INLINE void begin_search(std::size_t column, SearchState& state) {
     const FloatTag d;
-    Floats min = hn::Load(d, tile.values + column);
-    Floats max = min;
-    Floats sum_w = hn::Load(d, tile.weights + column);
-    Floats sum_x = hn::Mul(sum_w, min);
-    Floats sum_x2 = hn::Mul(sum_x, min);
-    for (std::size_t i = 1; i < tile.size; ++i) {
-        const Floats x = hn::Load(d, tile.values + i * tile.columns + column);
-        const Floats w = hn::Load(d, tile.weights + i * tile.columns + column);
-        min = select_smaller(x, min);
-        max = select_larger(x, max);
-        sum_w = hn::Add(sum_w, w);
-        const Floats wx = hn::Mul(w, x);
-        sum_x = hn::Add(sum_x, wx);
-        if constexpr (kSquares) sum_x2 = hn::MulAdd(wx, x, sum_x2);
-    }
-    hn::Store(min, d, state.lowest + column);
-    const Floats span = hn::Sub(max, min);
-    min = hn::IfThenZeroElse(hn::Gt(min, hn::Zero(d)), min);
+    const Floats lowest = hn::Load(d, state.lowest + column);
+    const Floats max = hn::Load(d, state.highest + column);
+    const Floats min = hn::IfThenZeroElse(hn::Gt(lowest, hn::Zero(d)), lowest);
     hn::Store(min, d, state.flat_min + column);
     const Mask has_range = hn::Gt(max, min);
     store_flag(has_range, state.has_range + column);
-    const Floats least = hn::Max(hn::Mul(span, hn::Set(d, 0x1p-10f)), hn::Set(d, least_range));
+    const Floats least =
+        hn::Max(hn::Mul(hn::Sub(max, lowest), hn::Set(d, 0x1p-10f)), hn::Set(d, least_range));
     hn::Store(hn::IfThenElseZero(has_range, least), d, state.least_range + column);
     hn::Store(hn::IfThenElseZero(has_range, min), d, state.min + column);
     hn::Store(hn::IfThenElse(has_range, max, hn::Set(d, 1.0f)), d, state.highest + column);
-    hn::Store(sum_w, d, state.weight_sum + column);
-    hn::Store(sum_x, d, state.value_sum + column);
-    if constexpr (kSquares) {
-        const Mask ordinary = hn::And(hn::Gt(sum_x2, hn::Set(d, 1 / most_square_sum)),
-                                      hn::Lt(sum_x2, hn::Set(d, most_square_sum)));
-        hn::Store(hn::IfThenElse(ordinary, sum_x2, hn::NaN(d)), d, state.square_sum + column);
-    }
+    const Floats squares = hn::Load(d, state.square_sum + column);
+    const Mask ordinary = hn::And(hn::Gt(squares, hn::Set(d, 1 / most_square_sum)),
+                                  hn::Lt(squares, hn::Set(d, most_square_sum)));
+    hn::Store(hn::IfThenElse(ordinary, squares, hn::NaN(d)), d, state.square_sum + column);
     hn::Store(hn::Zero(d), d, state.number + column);
 }
 

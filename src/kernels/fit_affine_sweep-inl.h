@@ -66,25 +66,15 @@ template <Reach kReach>
 HWY_INLINE Floats clamp_below(Floats level) {
     return may_be_below(kReach) ? clamp_from_zero(level) : level;
 }
-template <Reach kReach>
-HWY_INLINE Floats level_of(Floats x, Floats base, Floats inverse, Floats highest) {
-    const Floats scaled = clamp_above<kReach>(hn::Mul(inverse, hn::Sub(x, base)), highest);
-    return clamp_below<kReach>(round_to_level<kReach>(scaled, highest));
-}
-
-/// sum += a * b for both vectors. Exact products may be rounded with the sum, which is the same.
+/// A product to be added later on. An exact one may be rounded with the sum, which is the same:
+/// then this is its second factor still.
 template <bool kExact>
-HWY_INLINE void add_products(Floats a0, Floats a1, Floats b0, Floats b1, Floats& sum0,
-                             Floats& sum1) {
-    if constexpr (kExact) {
-        sum0 = hn::MulAdd(a0, b0, sum0);
-        sum1 = hn::MulAdd(a1, b1, sum1);
-        return;
-    }
-    const Floats product0 = hn::Mul(a0, b0);
-    const Floats product1 = hn::Mul(a1, b1);
-    sum0 = hn::Add(sum0, product0);
-    sum1 = hn::Add(sum1, product1);
+HWY_INLINE Floats begin_product(Floats a, Floats b) {
+    return kExact ? b : hn::Mul(a, b);
+}
+template <bool kExact>
+HWY_INLINE Floats add_product(Floats sum, Floats a, Floats begun) {
+    return kExact ? hn::MulAdd(a, begun, sum) : hn::Add(sum, begun);
 }
 
 /// Adds the weighted errors of one row of both vectors of problems. Side by side, because a Zen 4
@@ -200,8 +190,8 @@ struct Sums {
 ///
 /// A turn takes the levels of one row and adds up those of the row before: what waits for a level
 /// is a turn away, and what a processor's short queues hold can run. The steps stand in the order
-/// in which they are to be issued, in pairs as in add_errors(). (CMakeLists.txt keeps GCC from
-/// sorting them.)
+/// in which they are to be issued, which a search among some thousand orders found (CMakeLists.txt
+/// keeps GCC from sorting them).
 template <Reach kReach, SweepTraits kSweep>
 HWY_INLINE void sum_levels(Floats highest, Floats growth0, Floats growth1, Tile& tile,
                            SearchState& state, Sums& sums) {
@@ -222,34 +212,39 @@ HWY_INLINE void sum_levels(Floats highest, Floats growth0, Floats growth1, Tile&
         const float* const w = tile.weights + at;
         Floats next0 = level0, next1 = level1, wl0 = level0, wl1 = level1;
         if constexpr (kTakes) {
-            next0 = hn::Sub(hn::Load(d, x), base0);
             next1 = hn::Sub(hn::Load(d, x + lanes), base1);
-        }
-        if constexpr (kAdds) {
-            wl0 = hn::Mul(hn::Load(d, w - row), level0);
-            wl1 = hn::Mul(hn::Load(d, w - lanes), level1);
-        }
-        if constexpr (kTakes) {
+            next0 = hn::Sub(hn::Load(d, x), base0);
             next0 = hn::Mul(inverse0, next0);
-            next1 = hn::Mul(inverse1, next1);
         }
         if constexpr (kAdds) {
+            wl1 = hn::Mul(hn::Load(d, w - lanes), level1);
+            wl0 = hn::Mul(hn::Load(d, w - row), level0);
             l0 = hn::Add(l0, wl0);
             l1 = hn::Add(l1, wl1);
         }
-        const Floats scaled0 = clamp_above<kReach>(next0, highest);
+        if constexpr (kTakes) next1 = hn::Mul(inverse1, next1);
+        Floats wll0 = wl0, wll1 = wl1, wxl0 = wl0, wxl1 = wl1;
+        if constexpr (kAdds) wll1 = begin_product<kExact>(wl1, level1);
         const Floats scaled1 = clamp_above<kReach>(next1, highest);
-        if constexpr (kTakes) {
-            next0 = round_to_level<kReach>(scaled0, highest);
-            next1 = round_to_level<kReach>(scaled1, highest);
-        }
+        const Floats scaled0 = clamp_above<kReach>(next0, highest);
         if constexpr (kAdds) {
-            add_products<kExact>(wl0, wl1, level0, level1, ll0, ll1);
-            add_products<kExact>(wl0, wl1, hn::Load(d, x - row), hn::Load(d, x - lanes), xl0, xl1);
+            wxl1 = begin_product<kExact>(wl1, hn::Load(d, x - lanes));
+            wxl0 = begin_product<kExact>(wl0, hn::Load(d, x - row));
+            wll0 = begin_product<kExact>(wl0, level0);
         }
         if constexpr (kTakes) {
+            next1 = round_to_level<kReach>(scaled1, highest);
+            next0 = round_to_level<kReach>(scaled0, highest);
             level0 = clamp_below<kReach>(next0);
             level1 = clamp_below<kReach>(next1);
+        }
+        if constexpr (kAdds) {
+            ll0 = add_product<kExact>(ll0, wl0, wll0);
+            xl0 = add_product<kExact>(xl0, wl0, wxl0);
+            xl1 = add_product<kExact>(xl1, wl1, wxl1);
+            ll1 = add_product<kExact>(ll1, wl1, wll1);
+        }
+        if constexpr (kTakes) {
             if constexpr (kSweep.looks) {
                 look_ahead(growth0, scaled0, level0, rise0);
                 look_ahead(growth1, scaled1, level1, rise1);
@@ -375,8 +370,8 @@ HWY_INLINE void sum_errors(const Tile& tile, const float* scale, const float* mi
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
         const Floats w0 = hn::Load(d, tile.weights + at);
         const Floats w1 = hn::Load(d, tile.weights + at + lanes);
-        const Floats level0 = level_at(x0, at, 0);
-        const Floats level1 = level_at(x1, at + lanes, lanes);
+        Floats level0 = x0, level1 = x1;
+        level_at(at, level0, level1);
         add_errors<kSweep.absolute>(x0, x1, w0, w1, level0, level1, scale0, scale1, min0, min1,
                                     error0, error1);
     }
@@ -386,8 +381,11 @@ HWY_INLINE void sum_errors(const Tile& tile, const float* scale, const float* mi
 template <SweepTraits kSweep>
 HWY_INLINE void sum_candidate_errors(const Tile& tile, const SearchState& state, Floats& error0,
                                      Floats& error1) {
-    const auto stored = [&](Floats, std::size_t at, std::size_t)
-                            HWY_ATTR { return hn::Load(FloatTag(), tile.levels + at); };
+    const FloatTag d;
+    const auto stored = [&](std::size_t at, Floats& level0, Floats& level1) HWY_ATTR {
+        level0 = hn::Load(d, tile.levels + at);
+        level1 = hn::Load(d, tile.levels + at + hn::Lanes(d));
+    };
     sum_errors<kSweep>(tile, state.next_scale, state.next_min, stored, error0, error1);
 }
 
@@ -395,10 +393,19 @@ HWY_INLINE void sum_candidate_errors(const Tile& tile, const SearchState& state,
 template <SweepTraits kSweep, Reach kReach>
 HWY_INLINE void sum_first_errors(Floats highest, const Tile& tile, const SearchState& state,
                                  Floats& error0, Floats& error1) {
-    const auto taken = [&](Floats x, std::size_t, std::size_t column) HWY_ATTR {
-        const FloatTag d;
-        return level_of<kReach>(x, hn::Load(d, state.min + column),
-                                hn::Load(d, state.inverse + column), highest);
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    const Floats base0 = hn::Load(d, state.min);
+    const Floats base1 = hn::Load(d, state.min + lanes);
+    const Floats inverse0 = hn::Load(d, state.inverse);
+    const Floats inverse1 = hn::Load(d, state.inverse + lanes);
+    const auto taken = [&](std::size_t, Floats& level0, Floats& level1) HWY_ATTR {
+        level0 = hn::Sub(level0, base0);
+        level1 = hn::Sub(level1, base1);
+        level0 = hn::Mul(inverse0, level0);
+        level1 = hn::Mul(inverse1, level1);
+        level0 = round_to_level<kReach>(level0, highest);
+        level1 = round_to_level<kReach>(level1, highest);
     };
     sum_errors<kSweep>(tile, state.scale, state.min, taken, error0, error1);
 }
@@ -460,10 +467,9 @@ HWY_INLINE bool try_candidate(const Place& place, std::size_t tile_count, Tile* 
 template <SweepTraits kSweep>
 HWY_NOINLINE void search(const AffineSpec& spec, std::size_t tile_count, Tile* tiles,
                          SearchState* states) {
-    const FloatTag d;
     for (std::size_t t = 0; t < tile_count; ++t) {
-        survey<kSweep.rejects>(tiles[t], 0, states[t]);
-        survey<kSweep.rejects>(tiles[t], hn::Lanes(d), states[t]);
+        begin_search(0, states[t]);
+        begin_search(hn::Lanes(FloatTag()), states[t]);
         start<kSweep>(static_cast<float>(spec.levels), tiles[t], states[t]);
     }
     if constexpr (kSweep.looks) {

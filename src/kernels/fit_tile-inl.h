@@ -49,8 +49,8 @@ HWY_INLINE void weigh_tile(Tile& tile, const Rule& rule) {
     }
 }
 
-/// |x| plus the root mean square of the column.
-HWY_INLINE void weigh_by_rms_plus_magnitude(Tile& tile) {
+/// Root mean square of each column of both vectors.
+HWY_INLINE void root_mean_squares(const Tile& tile, Floats& rms0, Floats& rms1) {
     const FloatTag d;
     const std::size_t lanes = hn::Lanes(d);
     const std::size_t end = tile.size * 2 * lanes;
@@ -63,9 +63,16 @@ HWY_INLINE void weigh_by_rms_plus_magnitude(Tile& tile) {
     }
     // The size is a power of two: times its inverse is the division, bit for bit.
     const Floats inverse_size = hn::Set(d, 1.0f / static_cast<float>(tile.size));
-    const Floats rms0 = hn::Sqrt(hn::Mul(sum0, inverse_size));
-    const Floats rms1 = hn::Sqrt(hn::Mul(sum1, inverse_size));
-    for (std::size_t at = 0; at < end; at += 2 * lanes) {
+    rms0 = hn::Sqrt(hn::Mul(sum0, inverse_size));
+    rms1 = hn::Sqrt(hn::Mul(sum1, inverse_size));
+}
+
+HWY_INLINE void weigh_by_rms_plus_magnitude(Tile& tile) {
+    const FloatTag d;
+    const std::size_t lanes = hn::Lanes(d);
+    Floats rms0, rms1;
+    root_mean_squares(tile, rms0, rms1);
+    for (std::size_t at = 0; at < tile.size * 2 * lanes; at += 2 * lanes) {
         const Floats x0 = hn::Load(d, tile.values + at);
         const Floats x1 = hn::Load(d, tile.values + at + lanes);
         hn::Store(hn::Add(rms0, hn::Abs(x0)), d, tile.weights + at);
@@ -140,8 +147,11 @@ HWY_INLINE void load_values(const float** row, std::int64_t used, std::size_t si
     transpose_to_tile(row, tile.columns, tile.size, tile.values);
 }
 
-/// Fills the tile with the problems from `first` on; returns how many there are.
-HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, Tile& tile) {
+/// Fills the tile with the problems from `first` on, which weigh(weighting, importance, tile)
+/// weighs; returns how many there are.
+template <class Weigh>
+HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, Tile& tile,
+                                  const Weigh& weigh) {
     const std::int64_t used =
         std::min(static_cast<std::int64_t>(tile_columns()), problems.count - first);
     const float* row[max_columns];
@@ -155,9 +165,12 @@ HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, 
         load_with_spread(problems, row, importance, first, used, tile);
     } else {
         transpose_to_tile(row, tile.columns, tile.size, tile.values);
-        weigh(problems.weighting, importance, tile);
     }
+    weigh(problems.weighting, importance, tile);
     return used;
+}
+HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, Tile& tile) {
+    return load_tile(problems, first, tile, weigh);
 }
 
 /// The value of largest magnitude, the first of several, in one vector of problems; +0 where all
