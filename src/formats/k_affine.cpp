@@ -127,7 +127,8 @@ struct Group {
     std::int64_t importance_start;  ///< column of the first value
     std::int64_t cols;
     float variance[max_subs];  ///< with importance only
-    // From the search. Mins follow scales without a gap, so that both are one set of problems.
+    // From the search, later as stored. Mins follow scales without a gap, so that both are one set
+    // of problems.
     float scales_and_mins[2 * max_subs];
     float weight_sum[max_subs];
     // Integer scales, then mins, and the factor of each super-block: again one set.
@@ -253,26 +254,36 @@ void search_levels(const Group& group, int s, const float* scales, std::uint8_t*
     }
 }
 
-/// Levels of super-block `s` for the scales as stored; where a stored scale is zero, those of the
+/// Writes the scales of a group's blocks, and puts them as stored in place of those of the search.
+template <class Block>
+void store_group_scales(Group& group, Block* blocks) {
+    constexpr int subs = spec_of(static_cast<Block*>(nullptr)).sub_blocks();
+    float* const mins = group.scales_and_mins + group.count * subs;
+    for (int s = 0; s < group.count; ++s) {
+        blocks[s].d = f32_to_f16(group.factors[s]);
+        blocks[s].dmin = f32_to_f16(group.factors[group.count + s]);
+        store_scales(group.integers + s * subs, group.integers + (group.count + s) * subs,
+                     blocks[s]);
+        stored_scales(blocks[s], group.scales_and_mins + s * subs, mins + s * subs);
+    }
+}
+
+/// Writes the levels of a group's blocks for the scales as stored; where one is zero, those of the
 /// search.
 template <class Block>
-void store_super_block(Group& group, int s, Block& block) {
+void store_group_levels(Group& group, Block* blocks) {
     constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
     constexpr int subs = type.sub_blocks();
-    constexpr kernels::LevelRange range{0, type.levels, 0};
-    block.d = f32_to_f16(group.factors[s]);
-    block.dmin = f32_to_f16(group.factors[group.count + s]);
-    store_scales(group.integers + s * subs, group.integers + (group.count + s) * subs, block);
-
-    float scales[subs], mins[subs];
-    stored_scales(block, scales, mins);
-    const float* const values = group.values + s * super_block_elems;
-    std::uint8_t* const levels = group.levels + s * super_block_elems;
-    kernels::relevel(values, subs, type.sub_elems, scales, mins, range, levels);
-    if (std::ranges::count(scales, 0.0f) != 0) {
-        search_levels<Block>(group, s, scales, levels);
+    const float* const scales = group.scales_and_mins;
+    kernels::relevel(group.values, std::int64_t{group.count} * subs, type.sub_elems, scales,
+                     scales + group.count * subs, {0, type.levels, 0}, group.levels);
+    for (int s = 0; s < group.count; ++s) {
+        std::uint8_t* const levels = group.levels + s * super_block_elems;
+        if (std::count(scales + s * subs, scales + (s + 1) * subs, 0.0f) != 0) {
+            search_levels<Block>(group, s, scales + s * subs, levels);
+        }
+        store_levels(levels, blocks[s]);
     }
-    store_levels(levels, block);
 }
 
 template <class Block>
@@ -300,12 +311,11 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
                 group.integers[j] = std::min(group.integers[j], highest);
             }
         }
-        for (int s = 0; s < group.count; ++s) {
-            Block block;
-            store_super_block(group, s, block);
-            std::memcpy(blocks + (first + s) * static_cast<std::int64_t>(sizeof(Block)), &block,
-                        sizeof(Block));
-        }
+        Block group_blocks[group_super_blocks];
+        store_group_scales(group, group_blocks);
+        store_group_levels(group, group_blocks);
+        std::memcpy(blocks + first * static_cast<std::int64_t>(sizeof(Block)), group_blocks,
+                    static_cast<std::size_t>(group.count) * sizeof(Block));
     }
 }
 
