@@ -92,7 +92,6 @@ HWY_INLINE void abs_max_blocks(const AbsMaxSpec& spec, const float* HWY_RESTRICT
                                std::int64_t blocks, std::int8_t* HWY_RESTRICT levels,
                                std::uint16_t* HWY_RESTRICT scales) {
     const FloatTag d;
-    const IntTag di;
     for_each_group(blocks, [&](std::int64_t first, int count) HWY_ATTR {
         Group group;
         const float* x = values + first * kElems;
@@ -113,12 +112,13 @@ HWY_INLINE void abs_max_blocks(const AbsMaxSpec& spec, const float* HWY_RESTRICT
         });
         for (int b = 0; b < count; ++b) {
             const Floats inverse = hn::Set(d, group.inverse[b]);
-            const Ints offset = hn::Set(di, static_cast<std::int32_t>(group.bias[b]));
+            const auto offset = static_cast<std::int8_t>(group.bias[b]);
             const float* const block = x + b * kElems;
-            store_levels(kElems, levels + (first + b) * kElems, [&](int i) HWY_ATTR {
-                const Floats scaled = hn::Mul(hn::LoadU(d, block + i), inverse);
-                return hn::Add(round_half_away(scaled), offset);
-            });
+            store_levels(
+                kElems, levels + (first + b) * kElems,
+                [&](int i)
+                    HWY_ATTR { return round_half_away(hn::Mul(hn::LoadU(d, block + i), inverse)); },
+                [&](auto d8, auto bytes) HWY_ATTR { return hn::Add(bytes, hn::Set(d8, offset)); });
         }
     });
 }
