@@ -22,7 +22,8 @@ inline constexpr float most_range = 0x1p100f;
 inline constexpr float most_square_sum = 0x1p60f;
 
 /// What the search of one tile knows between its steps, by column. It lies in memory so that tiles
-/// can take turns. The largest value is 1, the sum of squares a NaN where it is extraordinary.
+/// can take turns. Of the extents, `highest` is 1 where there is nothing to search, `square_sum` a
+/// NaN where it is extraordinary.
 struct SearchState : Extents {
     // Of the problem. `has_range` is 1, or 0 where there is nothing to search.
     HWY_ALIGN float has_range[max_columns];

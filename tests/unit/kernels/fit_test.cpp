@@ -196,6 +196,28 @@ Input make_copies(int size, int count, unsigned seed) {
     return input;
 }
 
+/// Problems whose values lie on one side of zero, many with zeros of either sign at the end of
+/// their range: which sign the smallest value has shows in the min.
+Input make_one_sided(int size, int count, Weighting weighting) {
+    std::mt19937 random(7);
+    std::normal_distribution<float> normal;
+    Input input;
+    input.size = size;
+    for (int p = 0; p < count; ++p) {
+        const float side = random() % 2 ? 1.0f : -1.0f;
+        const unsigned zeros = random() % 4;
+        Values x, w;
+        for (int i = 0; i < size; ++i) {
+            const float zero = random() % 2 ? 0.0f : -0.0f;
+            const float value = side * std::fabs(normal(random));
+            x.push_back(random() % 4 < zeros ? zero : value);
+            w.push_back(std::fabs(x.back()));
+        }
+        append(x, weighting == Weighting::magnitude ? w : rms_plus_magnitude(x), input);
+    }
+    return input;
+}
+
 /// Equal bits; every NaN counts as one.
 bool same(float a, float b) {
     return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) ||
@@ -298,6 +320,17 @@ TEST_CASE("affine fits have the bits of the plain search where candidates lose b
                     input.weights[p] = rms_plus_magnitude(input.values[p]);
                 check_affine_input(spec, input, Weighting::rms_plus_magnitude);
             }
+        }
+    });
+}
+
+TEST_CASE("affine fits have the bits of the plain search where zero ends the range") {
+    test::for_each_target([] {
+        for (const Weighting weighting : {Weighting::magnitude, Weighting::rms_plus_magnitude}) {
+            check_affine_input({3, -0.5f, 0.1f, 15, true}, make_one_sided(16, 2000, weighting),
+                               weighting);
+            check_affine_input({15, -1.0f, 0.1f, 20, false}, make_one_sided(32, 2000, weighting),
+                               weighting);
         }
     });
 }
@@ -461,7 +494,8 @@ TEST_CASE("importance rows repeat from any offset") {
 
 TEST_CASE("sums of squares are taken in order") {
     test::for_each_target([] {
-        for (const auto& [rows, cols] : {std::pair{1, 256}, {16, 256}, {37, 96}, {3, 4100}}) {
+        for (const auto& [rows, cols] :
+             {std::pair{1, 256}, {16, 256}, {37, 96}, {3, 4100}, {21, 1040}}) {
             const Input input = make_input(4, rows * cols / 4, 9);
             std::vector<float> sums(static_cast<std::size_t>(rows));
             sum_squares(input.flat_values.data(), rows, cols, sums.data());
