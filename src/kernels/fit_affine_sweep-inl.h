@@ -66,6 +66,7 @@ template <Reach kReach>
 HWY_INLINE Floats clamp_below(Floats level) {
     return may_be_below(kReach) ? clamp_from_zero(level) : level;
 }
+
 /// A product to be added later on. An exact one may be rounded with the sum, which is the same:
 /// then this is its second factor still.
 template <bool kExact>

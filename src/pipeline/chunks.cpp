@@ -11,8 +11,8 @@ namespace {
 /// With F16 in and Q8_0 out this is 1 MiB read and 544 KiB written at a time.
 constexpr std::uint64_t chunk_elems = std::uint64_t{1} << 19;
 
-/// Rows that stay whole come in larger pieces: what couples a row is a sum in order, taken for as
-/// many rows at a time as a vector has lanes. 256 KiB of binary32 for rows of 4096.
+/// Rows that stay whole come in larger pieces: what couples a row is a sum in order, taken for up
+/// to sixteen rows at a time (kernels/sum_squares.cpp). 256 KiB of binary32 for rows of 4096.
 constexpr std::uint64_t rows_together = 16;
 constexpr std::uint64_t most_elems_together = std::uint64_t{1} << 18;
 
