@@ -15,6 +15,7 @@
 #include "kernels/bits.h"
 #include "kernels/expand.h"
 #include "kernels/round.h"
+#include "kernels/rows.h"
 
 namespace quantize::formats {
 namespace {
@@ -95,20 +96,41 @@ constexpr auto find_bad = find_bad_scale<L::block_bytes, 0, L::has_min ? L::min_
 constexpr int q8_0_bytes = type_info(TensorType::Q8_0).block_bytes;
 constexpr kernels::AbsMaxSpec q8_0_spec{block_elems, 127, 0, 0};
 
+/// Encodes blocks of Q8_0, tile by tile: round(first block, block count, levels, scales) finds
+/// levels and scales.
+template <class Round>
+void encode_q8_0_tiles(std::int64_t block_count, std::byte* blocks, const Round& round) {
+    for_each_tile<block_elems>(block_count, [&](std::int64_t first, std::int64_t count) {
+        alignas(64) std::array<std::int8_t, tile_elems> levels;
+        std::array<std::uint16_t, tile_blocks> scales;
+        round(first, count, levels.data(), scales.data());
+        for (std::int64_t b = 0; b < count; ++b) {
+            std::byte* const block = blocks + (first + b) * q8_0_bytes;
+            store(scales[b], block);
+            std::memcpy(block + 2, levels.data() + b * block_elems, block_elems);
+        }
+    });
+}
+
 void encode_q8_0(const float* values, std::int64_t rows, std::int64_t cols, const float*,
                  std::byte* blocks) {
-    for_each_tile<block_elems>(
-        rows * cols / block_elems, [&](std::int64_t first, std::int64_t count) {
-            alignas(64) std::array<std::int8_t, tile_elems> levels;
-            std::array<std::uint16_t, tile_blocks> scales;
-            kernels::round_by_abs_max(q8_0_spec, values + first * block_elems, count, levels.data(),
-                                      scales.data());
-            for (std::int64_t b = 0; b < count; ++b) {
-                std::byte* const block = blocks + (first + b) * q8_0_bytes;
-                store(scales[b], block);
-                std::memcpy(block + 2, levels.data() + b * block_elems, block_elems);
-            }
+    encode_q8_0_tiles(
+        rows * cols / block_elems, blocks,
+        [&](std::int64_t first, std::int64_t count, std::int8_t* levels, std::uint16_t* scales) {
+            kernels::round_by_abs_max(q8_0_spec, values + first * block_elems, count, levels,
+                                      scales);
         });
+}
+
+std::int64_t encode_q8_0_f16(const std::byte* halves, std::int64_t elems, std::byte* blocks) {
+    bool all_finite = true;
+    encode_q8_0_tiles(
+        elems / block_elems, blocks,
+        [&](std::int64_t first, std::int64_t count, std::int8_t* levels, std::uint16_t* scales) {
+            all_finite &= kernels::round_halves_by_abs_max(
+                q8_0_spec, halves + 2 * first * block_elems, count, levels, scales);
+        });
+    return all_finite ? -1 : kernels::find_non_finite_f16(halves, elems);
 }
 
 void decode_q8_0(const std::byte* blocks, std::int64_t elems, float* values) {
@@ -134,7 +156,14 @@ const Format q4_0 = format<TensorType::Q4_0, LayoutQ4_0>;
 const Format q4_1 = format<TensorType::Q4_1, LayoutQ4_1>;
 const Format q5_0 = format<TensorType::Q5_0, LayoutQ5_0>;
 const Format q5_1 = format<TensorType::Q5_1, LayoutQ5_1>;
-const Format q8_0{TensorType::Q8_0, WeightUse::ignored, false,
-                  encode_q8_0,      decode_q8_0,        find_bad_scale<q8_0_bytes, 0>};
+const Format q8_0{
+    .type = TensorType::Q8_0,
+    .weight_use = WeightUse::ignored,
+    .couples_row = false,
+    .encode = encode_q8_0,
+    .decode = decode_q8_0,
+    .find_bad_block = find_bad_scale<q8_0_bytes, 0>,
+    .encode_f16 = encode_q8_0_f16,
+};
 
 }  // namespace quantize::formats

@@ -32,7 +32,14 @@ const Format f32{TensorType::F32, WeightUse::ignored, false,
                  encode_f32,      decode_f32,         kernels::find_non_finite_f32};
 const Format f16{TensorType::F16, WeightUse::ignored,  false,
                  encode_f16,      kernels::f16_to_f32, kernels::find_non_finite_f16};
-const Format bf16{TensorType::BF16, WeightUse::ignored,   false,
-                  encode_bf16,      kernels::bf16_to_f32, kernels::find_non_finite_bf16};
+const Format bf16{
+    .type = TensorType::BF16,
+    .weight_use = WeightUse::ignored,
+    .couples_row = false,
+    .encode = encode_bf16,
+    .decode = kernels::bf16_to_f32,
+    .find_bad_block = kernels::find_non_finite_bf16,
+    .encode_f16 = kernels::f16_to_bf16,
+};
 
 }  // namespace quantize::formats

@@ -87,52 +87,176 @@ HWY_INLINE Floats largest_magnitudes(const float* HWY_RESTRICT x, int elems) {
                       [](Floats a, Floats b) HWY_ATTR { return hn::Max(a, hn::Abs(b)); });
 }
 
-template <int kElems>
-HWY_INLINE void abs_max_blocks(const AbsMaxSpec& spec, const float* HWY_RESTRICT values,
-                               std::int64_t blocks, std::int8_t* HWY_RESTRICT levels,
+/// Blocks of values in binary32, as abs_max_blocks() takes them.
+struct FloatBlocks {
+    const float* values;
+
+    FloatBlocks from(std::int64_t elem) const { return {values + elem}; }
+    HWY_INLINE Floats load(int i) const { return hn::LoadU(FloatTag(), values + i); }
+    template <int kElems>
+    HWY_INLINE void find_largest(int count, float* largest) const {
+        const FloatTag d;
+        for (int b = 0; b < count; ++b) {
+            const Floats magnitudes = largest_magnitudes(values + b * kElems, kElems);
+            largest[b] = hn::GetLane(hn::MaxOfLanes(d, magnitudes));
+        }
+    }
+};
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+using HalfTag = hn::Full256<std::uint16_t>;
+#else
+using HalfTag = hn::FixedTag<std::uint16_t, 8>;
+#endif
+using Halves = hn::Vec<HalfTag>;
+
+/// For words of type T, of which a and b hold the candidates of one block or several in turns: the
+/// larger ones of both, in turns.
+template <class T>
+HWY_INLINE Halves merge_largest(Halves a, Halves b) {
+    const HalfTag d;
+    const hn::Repartition<T, HalfTag> words;
+    const auto low = hn::InterleaveLower(words, hn::BitCast(words, a), hn::BitCast(words, b));
+    const auto high = hn::InterleaveUpper(words, hn::BitCast(words, a), hn::BitCast(words, b));
+    return hn::Max(hn::BitCast(d, low), hn::BitCast(d, high));
+}
+
+/// The same in F16. Magnitudes of halves order as the integers that their bits are.
+struct HalfBlocks {
+    const std::uint16_t* values;
+
+    HalfBlocks from(std::int64_t elem) const { return {values + elem}; }
+    HWY_INLINE Floats load(int i) const {
+        const FloatTag d;
+        return f16_to_f32(d, hn::LoadU(hn::Rebind<std::uint16_t, FloatTag>(), values + i));
+    }
+    template <int kElems>
+    HWY_INLINE void find_largest(int count, float* largest) const {
+        const FloatTag d;
+        const hn::Rebind<std::uint16_t, FloatTag> d16;
+        const std::uint16_t* group = values;
+        std::uint16_t padded[group_blocks * kElems] = {};
+        if (HWY_UNLIKELY(count < group_blocks)) {
+            std::copy_n(values, count * kElems, padded);
+            group = padded;
+        }
+        HWY_ALIGN std::uint16_t halves[group_blocks];
+        for (int b = 0; b < group_blocks; b += 8)
+            store_largest<kElems>(group + b * kElems, halves + b);
+        for (int b = 0; b < group_blocks; b += static_cast<int>(hn::Lanes(d)))
+            hn::Store(f16_to_f32(d, hn::LoadU(d16, halves + b)), d, largest + b);
+    }
+
+ private:
+    /// The largest magnitudes of one, two or four blocks, in turns.
+    template <int kElems>
+    static HWY_INLINE Halves fold(const std::uint16_t* block) {
+        const HalfTag d;
+        Halves most = hn::Zero(d);
+        for (int i = 0; i < kElems; i += static_cast<int>(hn::Lanes(d))) {
+            const Halves half = hn::LoadU(d, block + i);
+            most = hn::Max(most, hn::And(half, hn::Set(d, std::uint16_t{0x7FFF})));
+        }
+        return most;
+    }
+    template <int kElems>
+    static HWY_INLINE Halves fold_two(const std::uint16_t* blocks) {
+        return merge_largest<std::uint16_t>(fold<kElems>(blocks), fold<kElems>(blocks + kElems));
+    }
+    template <int kElems>
+    static HWY_INLINE Halves fold_four(const std::uint16_t* blocks) {
+        return merge_largest<std::uint32_t>(fold_two<kElems>(blocks),
+                                            fold_two<kElems>(blocks + 2 * kElems));
+    }
+    /// The largest magnitude of each of eight blocks.
+    template <int kElems>
+    static HWY_INLINE void store_largest(const std::uint16_t* blocks, std::uint16_t* out) {
+        const hn::FixedTag<std::uint16_t, 8> d8;
+        const Halves eight = merge_largest<std::uint64_t>(fold_four<kElems>(blocks),
+                                                          fold_four<kElems>(blocks + 4 * kElems));
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+        hn::Store(hn::Max(hn::LowerHalf(d8, eight), hn::UpperHalf(d8, eight)), d8, out);
+#else
+        hn::Store(eight, d8, out);
+#endif
+    }
+};
+
+/// Without `kOffset`, levels count from zero. Returns whether all scales are numbers.
+template <int kElems, bool kOffset, class Blocks>
+HWY_INLINE bool abs_max_blocks(const AbsMaxSpec& spec, const Blocks& all, std::int64_t blocks,
+                               std::int8_t* HWY_RESTRICT levels,
                                std::uint16_t* HWY_RESTRICT scales) {
     const FloatTag d;
+    const IntTag di;
+    Ints most = hn::Zero(di);
     for_each_group(blocks, [&](std::int64_t first, int count) HWY_ATTR {
         Group group;
-        const float* x = values + first * kElems;
-        for (int b = 0; b < count; ++b) {
-            const Floats largest = largest_magnitudes(x + b * kElems, kElems);
-            group.extreme[b] = hn::GetLane(hn::MaxOfLanes(d, largest));
-        }
+        const Blocks x = all.from(first * kElems);
+        x.template find_largest<kElems>(count, group.extreme);
         store_scales(count, scales + first, [&](int i) HWY_ATTR {
-            const Floats scale = hn::Div(hn::Load(d, group.extreme + i),
-                                         hn::Set(d, static_cast<float>(spec.divisor)));
+            const Floats largest = hn::Load(d, group.extreme + i);
+            // As integers, of which the bits of a NaN are the largest.
+            most = hn::Max(most, hn::BitCast(di, largest));
+            const Floats scale = hn::Div(largest, hn::Set(d, static_cast<float>(spec.divisor)));
             const Floats inverse = invert(scale);
             const Mask overflows = is_infinite(inverse);
             hn::Store(hn::IfThenZeroElse(overflows, inverse), d, group.inverse + i);
-            hn::Store(hn::IfThenElse(overflows, hn::Set(d, static_cast<float>(spec.overflow_level)),
-                                     hn::Set(d, static_cast<float>(spec.offset))),
-                      d, group.bias + i);
+            if constexpr (kOffset) {
+                const Floats level = hn::Set(d, static_cast<float>(spec.overflow_level));
+                const Floats offset = hn::Set(d, static_cast<float>(spec.offset));
+                hn::Store(hn::IfThenElse(overflows, level, offset), d, group.bias + i);
+            }
             return scale;
         });
         for (int b = 0; b < count; ++b) {
             const Floats inverse = hn::Set(d, group.inverse[b]);
-            const auto offset = static_cast<std::int8_t>(group.bias[b]);
-            const float* const block = x + b * kElems;
-            store_levels(
-                kElems, levels + (first + b) * kElems,
-                [&](int i)
-                    HWY_ATTR { return round_half_away(hn::Mul(hn::LoadU(d, block + i), inverse)); },
-                [&](auto d8, auto bytes) HWY_ATTR { return hn::Add(bytes, hn::Set(d8, offset)); });
+            const Blocks block = x.from(b * kElems);
+            const auto level = [&](int i) HWY_ATTR {
+                return round_half_away(hn::Mul(block.load(i), inverse));
+            };
+            std::int8_t* const out = levels + (first + b) * kElems;
+            if constexpr (kOffset) {
+                const auto offset = static_cast<std::int8_t>(group.bias[b]);
+                store_levels(kElems, out, level, [&](auto d8, auto bytes) HWY_ATTR {
+                    return hn::Add(bytes, hn::Set(d8, offset));
+                });
+            } else {
+                store_levels(kElems, out, level);
+            }
         }
     });
+    return hn::AllTrue(di, hn::Lt(most, hn::BitCast(di, hn::Set(d, infinity))));
+}
+
+bool counts_from_zero(const AbsMaxSpec& spec) {
+    return spec.offset == 0 && spec.overflow_level == 0;
 }
 
 void abs_max(const AbsMaxSpec& spec, const float* values, std::int64_t blocks, std::int8_t* levels,
              std::uint16_t* scales) {
+    const FloatBlocks all{values};
     switch (spec.block_elems) {
         case 32:
-            return abs_max_blocks<32>(spec, values, blocks, levels, scales);
+            if (counts_from_zero(spec)) {
+                abs_max_blocks<32, false>(spec, all, blocks, levels, scales);
+            } else {
+                abs_max_blocks<32, true>(spec, all, blocks, levels, scales);
+            }
+            break;
         case 64:
-            return abs_max_blocks<64>(spec, values, blocks, levels, scales);
+            abs_max_blocks<64, true>(spec, all, blocks, levels, scales);
+            break;
         default:
-            return abs_max_blocks<256>(spec, values, blocks, levels, scales);
+            abs_max_blocks<256, true>(spec, all, blocks, levels, scales);
     }
+}
+
+bool half_abs_max(const AbsMaxSpec& spec, const std::byte* halves, std::int64_t blocks,
+                  std::int8_t* levels, std::uint16_t* scales) {
+    const HalfBlocks all{reinterpret_cast<const std::uint16_t*>(halves)};
+    if (counts_from_zero(spec)) return abs_max_blocks<32, false>(spec, all, blocks, levels, scales);
+    return abs_max_blocks<32, true>(spec, all, blocks, levels, scales);
 }
 
 /// The first value of a block of 32 whose magnitude is the largest; +0 when all are zero.
@@ -308,6 +432,7 @@ HWY_AFTER_NAMESPACE();
 namespace quantize::kernels {
 
 HWY_EXPORT(abs_max);
+HWY_EXPORT(half_abs_max);
 HWY_EXPORT(signed_max);
 HWY_EXPORT(range);
 HWY_EXPORT(to_sign);
@@ -315,6 +440,11 @@ HWY_EXPORT(to_sign);
 void round_by_abs_max(const AbsMaxSpec& spec, const float* values, std::int64_t blocks,
                       std::int8_t* levels, std::uint16_t* scales) {
     HWY_DYNAMIC_DISPATCH(abs_max)(spec, values, blocks, levels, scales);
+}
+
+bool round_halves_by_abs_max(const AbsMaxSpec& spec, const std::byte* halves, std::int64_t blocks,
+                             std::int8_t* levels, std::uint16_t* scales) {
+    return HWY_DYNAMIC_DISPATCH(half_abs_max)(spec, halves, blocks, levels, scales);
 }
 
 void round_by_signed_max(int bits, const float* values, std::int64_t blocks, std::int8_t* levels,

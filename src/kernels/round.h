@@ -5,6 +5,7 @@
 // and one F16 scale per block. How levels are packed is the formats' business.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace quantize::kernels {
@@ -19,6 +20,11 @@ struct AbsMaxSpec {
 };
 void round_by_abs_max(const AbsMaxSpec& spec, const float* values, std::int64_t blocks,
                       std::int8_t* levels, std::uint16_t* scales);
+/// The same for F16 values in blocks of 32, without any alignment. Returns whether all values are
+/// finite; if not, levels and scales are of no use.
+[[nodiscard]] bool round_halves_by_abs_max(const AbsMaxSpec& spec, const std::byte* halves,
+                                           std::int64_t blocks, std::int8_t* levels,
+                                           std::uint16_t* scales);
 
 /// Blocks of 32, levels 0 .. 2^bits - 1 about the middle one: the scale takes the value of largest
 /// magnitude (the first of several) to level 0; halves are rounded up.

@@ -106,6 +106,30 @@ HWY_INLINE std::int64_t find_full_exponent(D d, const T* HWY_RESTRICT words, std
     return -1;
 }
 
+std::int64_t row_f16_to_f32_checked(const std::byte* halves, std::int64_t n, float* values) {
+    const F32 d;
+    const U16 part;
+    const hn::Repartition<std::uint16_t, F32> whole;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(whole));
+    const auto part_lanes = static_cast<std::int64_t>(hn::Lanes(part));
+    const std::uint16_t* const in = as_u16(halves);
+    const auto magnitude = hn::Set(whole, std::uint16_t{0x7FFF});
+    auto most = hn::Zero(whole);
+    std::int64_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        most = hn::Max(most, hn::And(hn::LoadU(whole, in + i), magnitude));
+        for (std::int64_t at = i; at < i + lanes; at += part_lanes)
+            hn::StoreU(f16_to_f32(d, hn::LoadU(part, in + at)), d, values + at);
+    }
+    row_f16_to_f32(halves + 2 * i, n - i, values + i);
+    const auto infinity = hn::Set(whole, std::uint16_t{0x7C00});
+    if (HWY_LIKELY(hn::AllTrue(whole, hn::Lt(most, infinity)))) {
+        const std::int64_t at = find_full_exponent(whole, in + i, n - i, std::uint16_t{0x7C00});
+        return at < 0 ? at : i + at;
+    }
+    return find_full_exponent(whole, in, n, std::uint16_t{0x7C00});
+}
+
 /// By way of binary32.
 HWY_INLINE hn::Vec<U16> widen_and_round(hn::Vec<U16> halves) {
     return f32_to_bf16(F32(), f16_to_f32(F32(), halves));
@@ -241,6 +265,7 @@ HWY_EXPORT(row_f16_to_f32);
 HWY_EXPORT(row_f32_to_f16);
 HWY_EXPORT(row_bf16_to_f32);
 HWY_EXPORT(row_f32_to_bf16);
+HWY_EXPORT(row_f16_to_f32_checked);
 HWY_EXPORT(row_f16_to_bf16);
 HWY_EXPORT(first_full_exponent_32);
 HWY_EXPORT(first_full_exponent_16);
@@ -260,6 +285,10 @@ void bf16_to_f32(const std::byte* brains, std::int64_t n, float* values) {
 
 void f32_to_bf16(const float* values, std::int64_t n, std::byte* brains) {
     HWY_DYNAMIC_DISPATCH(row_f32_to_bf16)(values, n, brains);
+}
+
+std::int64_t f16_to_f32_checked(const std::byte* halves, std::int64_t n, float* values) {
+    return HWY_DYNAMIC_DISPATCH(row_f16_to_f32_checked)(halves, n, values);
 }
 
 std::int64_t f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains) {

@@ -12,8 +12,12 @@ void f16_to_f32(const std::byte* halves, std::int64_t n, float* values);
 void f32_to_f16(const float* values, std::int64_t n, std::byte* halves);
 void bf16_to_f32(const std::byte* brains, std::int64_t n, float* values);
 void f32_to_bf16(const float* values, std::int64_t n, std::byte* brains);
-/// The same bits as by way of binary32; `brains` may be `halves`. Returns the index of the first
-/// value that is infinite or NaN; -1 when there is none.
+
+// The same, which return the index of the first value that is infinite or NaN; -1 when there is
+// none.
+[[nodiscard]] std::int64_t f16_to_f32_checked(const std::byte* halves, std::int64_t n,
+                                              float* values);
+/// The same bits as by way of binary32; `brains` may be `halves`.
 [[nodiscard]] std::int64_t f16_to_bf16(const std::byte* halves, std::int64_t n, std::byte* brains);
 
 /// Index of the first value that is infinite or NaN; -1 when there is none.

@@ -116,6 +116,22 @@ std::optional<std::uint64_t> convert_tile(const Conversion& conversion, std::uin
     return find_lost(conversion, format, first_elem, values, target.data(), scratch);
 }
 
+/// Types that are hardly more than a copy, or than rounding: binary32 in between would take up to a
+/// third of the whole run.
+void convert_f16(const Conversion& conversion, const Format& format, const Chunk& chunk,
+                 std::span<const std::byte> source, std::span<std::byte> target) {
+    const gguf::TensorInfo& info = *conversion.info;
+    const std::int64_t bad =
+        format.encode_f16(source.data(), static_cast<std::int64_t>(chunk.elems()), target.data());
+    if (bad < 0) return;
+    // The source may lie under the target: the value as it came out then.
+    const bool in_place = converts_in_place(info.type, conversion.to);
+    const std::byte* const words = in_place ? target.data() : source.data();
+    float value = 0;
+    find_format(in_place ? conversion.to : info.type)->decode(words + 2 * bad, 1, &value);
+    throw_not_finite(info, chunk.begin + static_cast<std::uint64_t>(bad), value);
+}
+
 }  // namespace
 
 std::string place_of(const gguf::TensorInfo& info, std::uint64_t elem) {
@@ -160,12 +176,18 @@ void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,
                     std::span<const std::byte> blocks, std::span<float> values) {
     const Format& format = *find_format(info.type);
     const auto count = static_cast<std::int64_t>(values.size());
-    // Of real types the words are looked at, which may be half as long as the values.
+    // Of F16 both at once; of the other real types the words are looked at, which may be half as
+    // long as the values.
+    const bool is_half = info.type == TensorType::F16;
     const bool is_real = type_info(info.type).type_class == TypeClass::real;
-    if (is_real) check_blocks(info, first_elem, blocks);
-    format.decode(blocks.data(), count, values.data());
-    if (is_real) return;
-    const std::int64_t bad = kernels::find_non_finite(values.data(), count);
+    std::int64_t bad = -1;
+    if (is_half) {
+        bad = kernels::f16_to_f32_checked(blocks.data(), count, values.data());
+    } else {
+        if (is_real) check_blocks(info, first_elem, blocks);
+        format.decode(blocks.data(), count, values.data());
+        if (!is_real) bad = kernels::find_non_finite(values.data(), count);
+    }
     if (bad >= 0) {
         throw_not_finite(info, first_elem + static_cast<std::uint64_t>(bad),
                          values[static_cast<std::size_t>(bad)]);
@@ -187,19 +209,13 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
     if (type_info(info.type).type_class == TypeClass::quantized) {
         check_blocks(info, chunk.begin, source);
     }
-    if (converts_in_place(info.type, conversion.to)) {
-        // Hardly more than a copy: binary32 in between would take a third of the whole run.
-        const std::int64_t bad = kernels::f16_to_bf16(
-            source.data(), static_cast<std::int64_t>(chunk.elems()), target.data());
-        if (bad >= 0) {
-            // The source may lie under the target: the value as it came out.
-            float value = 0;
-            kernels::bf16_to_f32(target.data() + 2 * bad, 1, &value);
-            throw_not_finite(info, chunk.begin + static_cast<std::uint64_t>(bad), value);
-        }
+    const Format& format = *find_format(conversion.to);
+    if (info.type == TensorType::F16 && conversion.weights == nullptr &&
+        format.encode_f16 != nullptr) {
+        convert_f16(conversion, format, chunk, source, target);
         return std::nullopt;
     }
-    const auto preferred = static_cast<std::uint64_t>(find_format(conversion.to)->preferred_elems);
+    const auto preferred = static_cast<std::uint64_t>(format.preferred_elems);
     const std::uint64_t step =
         piece_elems(divisible(info, conversion.to, conversion.weights != nullptr), preferred);
     const std::span<float> values = scratch.values.take(std::min(step, chunk.elems()));

@@ -78,7 +78,8 @@ TEST_CASE("Bad weights are named by tensor, row and column, and the older output
     CHECK(folder.names().size() == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "Bad F16 weights are named on the short way to BF16 too") {
+TEST_CASE_METHOD(Fixture, "Bad F16 weights are named on the short ways from F16 too") {
+    const std::string type = GENERATE("BF16", "Q8_0");
     const auto [half, name] =
         GENERATE(table<std::uint16_t, std::string>({{0x7E01, "the value NaN"},
                                                     {0x7C00, "the value infinity"},
@@ -90,8 +91,8 @@ TEST_CASE_METHOD(Fixture, "Bad F16 weights are named on the short way to BF16 to
         .usual_tensors(1)
         .tensor("blk.0.extra.weight", {256, 8}, halves)
         .write(folder / "bad.gguf");
-    const auto result = run({"@bad.gguf", "@out.gguf", "BF16"});
-    CAPTURE(result.err);
+    const auto result = run({"@bad.gguf", "@out.gguf", type});
+    CAPTURE(result.err, type);
     CHECK(result.status == 1);
     CHECK(is_one_line(result.err));
     CHECK_THAT(result.err, ContainsSubstring("blk.0.extra.weight") && ContainsSubstring(name) &&

@@ -10,10 +10,12 @@
 #include <thread>
 #include <vector>
 
+#include "base/float16.h"
 #include "guarded_buffer.h"
 #include "kernels/dispatch.h"
 #include "patterns.h"
 #include "quantize/format.h"
+#include "targets.h"
 
 namespace quantize::test {
 namespace {
@@ -50,8 +52,10 @@ class Matrix {
         std::ranges::fill(blocks(), std::byte{0xA5});
         format_.encode(values_.data(), rows_, cols_,
                        weights_.size() == 0 ? nullptr : weights_.data(), blocks_.data());
-        return {reinterpret_cast<const char*>(blocks_.data()), blocks_.size()};
+        return bytes();
     }
+
+    std::string bytes() { return {reinterpret_cast<const char*>(blocks_.data()), blocks_.size()}; }
 
     /// The decoded floats as bytes; every NaN counts as one.
     std::string decode() {
@@ -116,6 +120,14 @@ void compare_encoders(const Format& format, Shape shape, bool weighted, const Pa
     });
 }
 
+/// Writes the values as F16, none of them infinite, and puts back what they have become.
+void round_to_finite_halves(std::span<float> values, std::span<std::uint16_t> halves) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        halves[i] = f32_to_f16(std::clamp(values[i], -65504.0f, 65504.0f));
+        values[i] = f16_to_f32(halves[i]);
+    }
+}
+
 template <class Body>
 void for_each_format(const Body& body) {
     int formats = 0;
@@ -155,6 +167,53 @@ TEST_CASE("every target encodes and decodes as scalar code does, with weights") 
         for_each_shape(format, [&](Shape shape) {
             for (const Pattern& pattern : patterns())
                 compare_encoders(format, shape, true, pattern);
+        });
+    });
+}
+
+TEST_CASE("the short way from F16 gives the blocks of the way over binary32") {
+    int formats = 0;
+    for_each_format([&](const Format& format) {
+        if (format.encode_f16 == nullptr) return;
+        ++formats;
+        for_each_shape(format, [&](Shape shape) {
+            for (const Pattern& pattern : patterns()) {
+                INFO(pattern.name << ", " << shape.rows << " x " << shape.blocks_per_row);
+                std::mt19937 random(5);
+                Matrix matrix(format, shape, false);
+                pattern.fill(matrix.values(), random);
+                GuardedBuffer<std::uint16_t> halves(matrix.values().size());
+                round_to_finite_halves(matrix.values(), halves.span());
+                kernels::pin_target("scalar");
+                const std::string expected = matrix.encode();
+                for_each_target([&] {
+                    std::ranges::fill(matrix.blocks(), std::byte{0xA5});
+                    CHECK(format.encode_f16(reinterpret_cast<const std::byte*>(halves.data()),
+                                            static_cast<std::int64_t>(halves.size()),
+                                            matrix.blocks().data()) == -1);
+                    CHECK((matrix.bytes() == expected));
+                });
+            }
+        });
+    });
+    CHECK(formats == 2);
+}
+
+TEST_CASE("the short way from F16 finds the first value that is not finite") {
+    for_each_format([](const Format& format) {
+        if (format.encode_f16 == nullptr) return;
+        constexpr std::int64_t elems = 32 * 19;
+        GuardedBuffer<std::uint16_t> halves(elems);
+        GuardedBuffer<std::byte> blocks(row_bytes(format.type, elems));
+        for_each_target([&] {
+            for (std::size_t at = 0; at < halves.size(); ++at) {
+                std::ranges::fill(halves.span(), std::uint16_t{0xFBFF});
+                halves[elems - 1] = 0x7C00;
+                const std::uint16_t bad[] = {0x7C00, 0xFC00, 0x7E01, 0xFFFF};
+                halves[at] = bad[at % std::size(bad)];
+                REQUIRE(format.encode_f16(reinterpret_cast<const std::byte*>(halves.data()), elems,
+                                          blocks.data()) == static_cast<std::int64_t>(at));
+            }
         });
     });
 }

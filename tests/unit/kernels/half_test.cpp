@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -213,12 +214,28 @@ TEST_CASE("every F16 becomes the BF16 that binary32 in between would give") {
     }
 }
 
-TEST_CASE("F16 to BF16 names the first value that is not finite") {
+TEST_CASE("every F16 decodes to the same value where all are checked") {
+    Words halves = all_halves();
+    for_each_target([&] {
+        const std::vector<float> expected = decode(kernels::f16_to_f32, halves);
+        std::vector<float> values(halves.size());
+        CHECK(kernels::f16_to_f32_checked(reinterpret_cast<const std::byte*>(halves.data()),
+                                          static_cast<std::int64_t>(halves.size()),
+                                          values.data()) == 0x7C00);
+        CHECK((bits_of(values) == bits_of(expected)));
+    });
+}
+
+TEST_CASE("converting F16 names the first value that is not finite") {
+    const bool to_brains = GENERATE(false, true);
     for_each_target([&] {
         for (const std::size_t n : {1, 31, 64, 200}) {
-            const auto convert = [n](Words halves) {
+            const auto convert = [&](Words halves) {
                 auto* const bytes = reinterpret_cast<std::byte*>(halves.data());
-                return kernels::f16_to_bf16(bytes, static_cast<std::int64_t>(n), bytes);
+                const auto count = static_cast<std::int64_t>(n);
+                if (to_brains) return kernels::f16_to_bf16(bytes, count, bytes);
+                std::vector<float> values(n);
+                return kernels::f16_to_f32_checked(bytes, count, values.data());
             };
             // Subnormal, zero and largest.
             for (const std::uint16_t finite : {0x3C00, 0x0001, 0x0000, 0x8000, 0xFBFF}) {
