@@ -279,7 +279,7 @@ void store_group_levels(Group& group, Block* blocks) {
                      scales + group.count * subs, {0, type.levels, 0}, group.levels);
     for (int s = 0; s < group.count; ++s) {
         std::uint8_t* const levels = group.levels + s * super_block_elems;
-        if (std::count(scales + s * subs, scales + (s + 1) * subs, 0.0f) != 0) {
+        if (count_zeros(scales + s * subs, subs) != 0) {
             search_levels<Block>(group, s, scales + s * subs, levels);
         }
         store_levels(levels, blocks[s]);

@@ -12,6 +12,7 @@
 #include "formats/weights.h"
 #include "kernels/fit.h"
 #include "kernels/levels.h"
+#include "kernels/rows.h"
 
 namespace quantize::formats {
 namespace {
@@ -77,6 +78,24 @@ void scale_integers(std::uint16_t factor, const Integer* integers, int offset, f
         scales[j] = d * static_cast<float>(integers[j] - offset);
 }
 
+/// Writes the factors of a group's blocks, and puts in place of the search's scales those that come
+/// of factors and integers, to which `offset` has been added, as stored.
+template <class Block>
+void store_scales(Group& group, const float* factors, const std::uint8_t* integers, int offset,
+                  Block* blocks) {
+    std::byte halves[group_super_blocks * sizeof(std::uint16_t)];
+    float stored[group_super_blocks];
+    kernels::f32_to_f16(factors, group.count, halves);
+    kernels::f16_to_f32(halves, group.count, stored);
+    for (int s = 0; s < group.count; ++s)
+        blocks[s].d = load<std::uint16_t>(halves + s * sizeof(std::uint16_t));
+    std::int8_t centred_integers[max_subs];
+    for (int j = 0; j < group.count * sub_blocks; ++j)
+        centred_integers[j] = static_cast<std::int8_t>(integers[j] - offset);
+    kernels::expand_levels(centred_integers, group.count, sub_blocks, stored, zero_base,
+                           group.scales);
+}
+
 /// The levels with which a sweep found the inverse scale of sub-block `j` of the group.
 void levels_by_inverse(const Group& group, int j, int half, std::uint8_t* levels) {
     kernels::level_by_inverse(group.values + j * sub_elems, 1, sub_elems, group.inverse + j,
@@ -125,12 +144,9 @@ void fit_group(Group& group, BlockQ3K* blocks) {
                                {group.scales, group.inverse, group.weight_sum});
         scale_by_fit(group, scales);
     }
-    for (int s = 0; s < group.count; ++s) {
-        const std::uint8_t* const integers = scales.integers + s * sub_blocks;
-        blocks[s].d = f32_to_f16(scales.factors[s]);
-        pack_scales(integers, blocks[s].scales);
-        scale_integers(blocks[s].d, integers, 32, group.scales + s * sub_blocks);
-    }
+    for (int s = 0; s < group.count; ++s)
+        pack_scales(scales.integers + s * sub_blocks, blocks[s].scales);
+    store_scales(group, scales.factors, scales.integers, 32, blocks);
 }
 
 void stored_scales(const BlockQ3K& block, float* scales) {
@@ -180,17 +196,16 @@ void fit_group(Group& group, BlockQ6K* blocks) {
     std::uint8_t integers[max_subs];
     scale_by_largest(group, 128, kernels::smallest_magnitude, integers, factors);
     for (int s = 0; s < group.count; ++s) {
-        blocks[s].d = f32_to_f16(factors[s]);
-        for (int j = 0; j < sub_blocks; ++j) {
-            blocks[s].scales[j] = static_cast<std::int8_t>(integers[s * sub_blocks + j] - 128);
-        }
+        std::uint8_t* const own = integers + s * sub_blocks;
         if (factors[s] == 0) {
             // The whole block becomes zero bytes: no level may be seen either.
             std::fill_n(group.inverse + s * sub_blocks, sub_blocks, 0.0f);
-            std::fill_n(blocks[s].scales, sub_blocks, std::int8_t{0});
+            std::fill_n(own, sub_blocks, std::uint8_t{128});
         }
-        stored_scales(blocks[s], group.scales + s * sub_blocks);
+        for (int j = 0; j < sub_blocks; ++j)
+            blocks[s].scales[j] = static_cast<std::int8_t>(own[j] - 128);
     }
+    store_scales(group, factors, integers, 128, blocks);
 }
 
 void search_levels(const Group& group, int j, const BlockQ6K& block, std::uint8_t* levels) {
@@ -216,8 +231,7 @@ void take_levels(Group& group, Block* blocks) {
     constexpr kernels::LevelRange range = centred(half_levels(static_cast<Block*>(nullptr)));
     const int subs = group.count * sub_blocks;
     kernels::relevel(group.values, subs, sub_elems, group.scales, zero_base, range, group.levels);
-    // Counting takes no branches; there is hardly ever one.
-    auto zeros = std::count(group.scales, group.scales + subs, 0.0f);
+    int zeros = count_zeros(group.scales, subs);
     for (int j = 0; zeros > 0; ++j) {
         if (group.scales[j] != 0) continue;
         search_levels(group, j, *blocks, group.levels + j * sub_elems);

@@ -1,6 +1,6 @@
 // Levels to bits and back: how the small integers of a block are laid out in bytes. Each function
-// stands beside its inverse. Levels are one per byte and handled eight at a time in a 64-bit word,
-// which compilers widen to vectors where that helps.
+// stands beside its inverse. Levels are one per byte and handled sixteen or eight at a time, in a
+// vector that every processor has (left to themselves, compilers widen the 64-bit words badly).
 //
 // A "plane" layout puts levels far apart into one byte (byte m holds levels m, m + n, ...), an
 // "adjacent" layout neighbours; in both the first level takes the lowest bits.
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 namespace quantize::formats {
 
@@ -25,6 +26,11 @@ void store(Integer word, void* bytes) {
     std::memcpy(bytes, &word, sizeof word);
 }
 
+/// Sixteen levels where that divides kBytes, else eight.
+using PairOfWords = std::uint64_t __attribute__((vector_size(16)));
+template <int kBytes>
+using LevelWord = std::conditional_t<kBytes % 16 == 0, PairOfWords, std::uint64_t>;
+
 /// The lowest kBits of each byte of a word.
 template <int kBits>
 inline constexpr std::uint64_t plane_mask = 0x0101010101010101u * ((1u << kBits) - 1);
@@ -34,11 +40,11 @@ inline constexpr std::uint64_t plane_mask = 0x0101010101010101u * ((1u << kBits)
 template <int kBits, int kBytes, int kShift = 0, class Level, class Byte>
 void pack_planes(const Level* __restrict levels, Byte* __restrict packed) {
     static_assert(kBytes % 8 == 0 && sizeof(Level) == 1 && sizeof(Byte) == 1);
-    for (int m = 0; m < kBytes; m += 8) {
-        std::uint64_t word = 0;
+    using Word = LevelWord<kBytes>;
+    for (int m = 0; m < kBytes; m += int{sizeof(Word)}) {
+        Word word{};
         for (int plane = 0; plane < 8 / kBits; ++plane) {
-            const std::uint64_t bits =
-                load<std::uint64_t>(levels + m + plane * kBytes) & plane_mask<kBits> << kShift;
+            const Word bits = load<Word>(levels + m + plane * kBytes) & plane_mask<kBits> << kShift;
             const int up = kBits * plane - kShift;
             word |= up >= 0 ? bits << up : bits >> -up;
         }
@@ -50,12 +56,13 @@ void pack_planes(const Level* __restrict levels, Byte* __restrict packed) {
 template <int kBits, int kBytes, int kShift = 0, class Level, class Byte>
 void unpack_planes(const Byte* __restrict packed, Level* __restrict levels) {
     static_assert(kBytes % 8 == 0 && sizeof(Level) == 1 && sizeof(Byte) == 1);
-    for (int m = 0; m < kBytes; m += 8) {
-        const auto word = load<std::uint64_t>(packed + m);
+    using Word = LevelWord<kBytes>;
+    for (int m = 0; m < kBytes; m += int{sizeof(Word)}) {
+        const Word word = load<Word>(packed + m);
         for (int plane = 0; plane < 8 / kBits; ++plane) {
             Level* const to = levels + m + plane * kBytes;
-            std::uint64_t level = (word >> (kBits * plane) & plane_mask<kBits>) << kShift;
-            if (kShift > 0) level |= load<std::uint64_t>(to);
+            Word level = (word >> (kBits * plane) & plane_mask<kBits>) << kShift;
+            if (kShift > 0) level |= load<Word>(to);
             store(level, to);
         }
     }
