@@ -94,7 +94,7 @@ template <class L>
 constexpr auto find_bad = find_bad_scale<L::block_bytes, 0, L::has_min ? L::min_at : -1>;
 
 constexpr int q8_0_bytes = type_info(TensorType::Q8_0).block_bytes;
-constexpr kernels::AbsMaxSpec q8_0_spec{block_elems, 127, 0, 0};
+constexpr int q8_0_highest = 127;
 
 /// Encodes blocks of Q8_0, tile by tile: round(first block, block count, levels, scales) finds
 /// levels and scales.
@@ -117,8 +117,8 @@ void encode_q8_0(const float* values, std::int64_t rows, std::int64_t cols, cons
     encode_q8_0_tiles(
         rows * cols / block_elems, blocks,
         [&](std::int64_t first, std::int64_t count, std::int8_t* levels, std::uint16_t* scales) {
-            kernels::round_by_abs_max(q8_0_spec, values + first * block_elems, count, levels,
-                                      scales);
+            kernels::round_by_abs_max({block_elems, q8_0_highest, 0, 0},
+                                      values + first * block_elems, count, levels, scales);
         });
 }
 
@@ -128,7 +128,7 @@ std::int64_t encode_q8_0_f16(const std::byte* halves, std::int64_t elems, std::b
         elems / block_elems, blocks,
         [&](std::int64_t first, std::int64_t count, std::int8_t* levels, std::uint16_t* scales) {
             all_finite &= kernels::round_halves_by_abs_max(
-                q8_0_spec, halves + 2 * first * block_elems, count, levels, scales);
+                q8_0_highest, halves + 2 * first * block_elems, count, levels, scales);
         });
     return all_finite ? -1 : kernels::find_non_finite_f16(halves, elems);
 }

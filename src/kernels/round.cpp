@@ -135,9 +135,9 @@ struct HalfBlocks {
         const FloatTag d;
         const hn::Rebind<std::uint16_t, FloatTag> d16;
         const std::uint16_t* group = values;
-        std::uint16_t padded[group_blocks * kElems] = {};
+        std::uint16_t padded[group_blocks * kElems];
         if (HWY_UNLIKELY(count < group_blocks)) {
-            std::copy_n(values, count * kElems, padded);
+            std::fill(std::copy_n(values, count * kElems, padded), std::end(padded), 0);
             group = padded;
         }
         HWY_ALIGN std::uint16_t halves[group_blocks];
@@ -229,16 +229,12 @@ HWY_INLINE bool abs_max_blocks(const AbsMaxSpec& spec, const Blocks& all, std::i
     return hn::AllTrue(di, hn::Lt(most, hn::BitCast(di, hn::Set(d, infinity))));
 }
 
-bool counts_from_zero(const AbsMaxSpec& spec) {
-    return spec.offset == 0 && spec.overflow_level == 0;
-}
-
 void abs_max(const AbsMaxSpec& spec, const float* values, std::int64_t blocks, std::int8_t* levels,
              std::uint16_t* scales) {
     const FloatBlocks all{values};
     switch (spec.block_elems) {
         case 32:
-            if (counts_from_zero(spec)) {
+            if (spec.offset == 0 && spec.overflow_level == 0) {
                 abs_max_blocks<32, false>(spec, all, blocks, levels, scales);
             } else {
                 abs_max_blocks<32, true>(spec, all, blocks, levels, scales);
@@ -252,11 +248,10 @@ void abs_max(const AbsMaxSpec& spec, const float* values, std::int64_t blocks, s
     }
 }
 
-bool half_abs_max(const AbsMaxSpec& spec, const std::byte* halves, std::int64_t blocks,
-                  std::int8_t* levels, std::uint16_t* scales) {
+bool half_abs_max(int divisor, const std::byte* halves, std::int64_t blocks, std::int8_t* levels,
+                  std::uint16_t* scales) {
     const HalfBlocks all{reinterpret_cast<const std::uint16_t*>(halves)};
-    if (counts_from_zero(spec)) return abs_max_blocks<32, false>(spec, all, blocks, levels, scales);
-    return abs_max_blocks<32, true>(spec, all, blocks, levels, scales);
+    return abs_max_blocks<32, false>({32, divisor, 0, 0}, all, blocks, levels, scales);
 }
 
 /// The first value of a block of 32 whose magnitude is the largest; +0 when all are zero.
@@ -442,9 +437,9 @@ void round_by_abs_max(const AbsMaxSpec& spec, const float* values, std::int64_t 
     HWY_DYNAMIC_DISPATCH(abs_max)(spec, values, blocks, levels, scales);
 }
 
-bool round_halves_by_abs_max(const AbsMaxSpec& spec, const std::byte* halves, std::int64_t blocks,
+bool round_halves_by_abs_max(int divisor, const std::byte* halves, std::int64_t blocks,
                              std::int8_t* levels, std::uint16_t* scales) {
-    return HWY_DYNAMIC_DISPATCH(half_abs_max)(spec, halves, blocks, levels, scales);
+    return HWY_DYNAMIC_DISPATCH(half_abs_max)(divisor, halves, blocks, levels, scales);
 }
 
 void round_by_signed_max(int bits, const float* values, std::int64_t blocks, std::int8_t* levels,

@@ -20,9 +20,9 @@ struct AbsMaxSpec {
 };
 void round_by_abs_max(const AbsMaxSpec& spec, const float* values, std::int64_t blocks,
                       std::int8_t* levels, std::uint16_t* scales);
-/// The same for F16 values in blocks of 32, without any alignment. Returns whether all values are
-/// finite; if not, levels and scales are of no use.
-[[nodiscard]] bool round_halves_by_abs_max(const AbsMaxSpec& spec, const std::byte* halves,
+/// The same for F16 values, without any alignment, in blocks of 32 and without offsets. Returns
+/// whether all values are finite; if not, levels and scales are of no use.
+[[nodiscard]] bool round_halves_by_abs_max(int divisor, const std::byte* halves,
                                            std::int64_t blocks, std::int8_t* levels,
                                            std::uint16_t* scales);
 
