@@ -33,7 +33,18 @@ bool fails_now() {
 [[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
     return fails_now() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
 }
+// The buffers of a run are aligned.
+[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    if (fails_now()) throw std::bad_alloc();
+    const auto step = static_cast<std::size_t>(alignment);
+    void* memory = std::aligned_alloc(step, (bytes + step - 1) / step * step);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
     std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
