@@ -174,18 +174,15 @@ void check_blocks(const gguf::TensorInfo& info, std::uint64_t first_elem,
 
 void decode_checked(const gguf::TensorInfo& info, std::uint64_t first_elem,
                     std::span<const std::byte> blocks, std::span<float> values) {
-    const Format& format = *find_format(info.type);
     const auto count = static_cast<std::int64_t>(values.size());
-    // Of F16 both at once; of the other real types the words are looked at, which may be half as
-    // long as the values.
-    const bool is_half = info.type == TensorType::F16;
-    const bool is_real = type_info(info.type).type_class == TypeClass::real;
     std::int64_t bad = -1;
-    if (is_half) {
+    if (info.type == TensorType::F16) {
         bad = kernels::f16_to_f32_checked(blocks.data(), count, values.data());
     } else {
+        // Of the other real types the words are looked at, which may be half as long as the values.
+        const bool is_real = type_info(info.type).type_class == TypeClass::real;
         if (is_real) check_blocks(info, first_elem, blocks);
-        format.decode(blocks.data(), count, values.data());
+        find_format(info.type)->decode(blocks.data(), count, values.data());
         if (!is_real) bad = kernels::find_non_finite(values.data(), count);
     }
     if (bad >= 0) {

@@ -5,17 +5,21 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <type_traits>
 
 namespace quantize::pipeline {
 
-/// Memory that grows to what was asked of it and is not cleared. It begins at a cache line: reading
-/// a file to 16 bytes off one and writing it from there takes some 6 % longer in all.
+/// Memory that grows to what was asked of it and is not cleared. It begins at a cache line: with
+/// buffers 16 bytes off one, F16 to BF16 took 7 % longer.
 template <class T>
 class Buffer {
+    static_assert(std::is_trivial_v<T>);
+
  public:
     std::span<T> take(std::size_t count) {
         if (count > capacity_) {
             data_.reset();
+            capacity_ = 0;  // in case there is no memory
             data_.reset(static_cast<T*>(::operator new(count * sizeof(T), alignment)));
             capacity_ = count;
         }
