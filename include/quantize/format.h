@@ -39,12 +39,14 @@ struct Format {
     /// it has to gather what is rare among them. Any number gives the same blocks.
     std::int64_t preferred_elems = std::int64_t{1} << 12;
 
-    /// Encodes `elems` F16 values without weights to the same blocks by a shorter way, which does
-    /// not lead over binary32 in memory; null where there is none. Returns the index of the first
-    /// value that is infinite or NaN (then the blocks are of no use), -1 when there is none.
-    /// `blocks` may be `halves` for a type of two bytes per value.
-    std::int64_t (*encode_f16)(const std::byte* halves, std::int64_t elems,
-                               std::byte* blocks) = nullptr;
+    /// Encodes rows of F16 values to the same blocks by a shorter way, which does not lead over
+    /// binary32 in memory; null where there is none. Returns the index of the first value that is
+    /// infinite or NaN (then the blocks are of no use), -1 when there is none. `blocks` may be
+    /// `halves` for a type of two bytes per value.
+    std::int64_t (*encode_f16)(const std::byte* halves, std::int64_t rows, std::int64_t cols,
+                               const float* weights, std::byte* blocks) = nullptr;
+    /// True when no F16 is too large for the type: find_bad_block() finds nothing then.
+    bool fits_f16 = false;
 };
 
 /// The code for `type`, or null for types that are only ever copied (integers, F64, ...).

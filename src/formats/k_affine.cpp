@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/float16.h"
+#include "formats/either_form.h"
 #include "formats/families.h"
 #include "formats/k_blocks.h"
 #include "formats/k_packing.h"
@@ -12,6 +13,7 @@
 #include "formats/weights.h"
 #include "kernels/fit.h"
 #include "kernels/levels.h"
+#include "kernels/rows.h"
 
 namespace quantize::formats {
 namespace {
@@ -121,7 +123,7 @@ void load_scales(const Block& block, std::uint8_t* scales, std::uint8_t* mins) {
 struct Group {
     static constexpr int max_subs = group_super_blocks * 16;
 
-    const float* values;
+    kernels::StoredValues values;
     int count;                      ///< super-blocks in use
     const float* importance;        ///< null for none
     std::int64_t importance_start;  ///< column of the first value
@@ -222,13 +224,13 @@ void search_levels(const Group& group, int s, const float* scales, std::uint8_t*
     int listed[subs], count = 0;
     for (int j = 0; j < subs; ++j) {
         if (scales[j] != 0) continue;
-        const float* const own = group.values + s * super_block_elems + j * size;
+        float* const own = values + count * size;
+        kernels::widen(group.values.from(s * super_block_elems + j * size), size, own);
         // One number at or below zero: no search finds a scale for it, and its levels are zeros.
         if (own[0] <= 0 && std::all_of(own, own + size, [&](float v) { return v == own[0]; })) {
             std::fill_n(levels + j * size, size, std::uint8_t{0});
             continue;
         }
-        std::copy_n(own, size, values + count * size);
         if (group.importance != nullptr) {
             const std::int64_t column =
                 (group.importance_start + s * super_block_elems) % group.cols + j * size;
@@ -269,14 +271,15 @@ void store_group_scales(Group& group, Block* blocks) {
 }
 
 /// Writes the levels of a group's blocks for the scales as stored; where one is zero, those of the
-/// search.
+/// search. Returns whether all values in F16 are finite.
 template <class Block>
-void store_group_levels(Group& group, Block* blocks) {
+bool store_group_levels(Group& group, Block* blocks) {
     constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
     constexpr int subs = type.sub_blocks();
     const float* const scales = group.scales_and_mins;
-    kernels::relevel(group.values, std::int64_t{group.count} * subs, type.sub_elems, scales,
-                     scales + group.count * subs, {0, type.levels, 0}, group.levels);
+    const bool all_finite =
+        kernels::relevel(group.values, std::int64_t{group.count} * subs, type.sub_elems, scales,
+                         scales + group.count * subs, {0, type.levels, 0}, group.levels);
     for (int s = 0; s < group.count; ++s) {
         std::uint8_t* const levels = group.levels + s * super_block_elems;
         if (count_zeros(scales + s * subs, subs) != 0) {
@@ -284,16 +287,18 @@ void store_group_levels(Group& group, Block* blocks) {
         }
         store_levels(levels, blocks[s]);
     }
+    return all_finite;
 }
 
+/// Returns the index of the first F16 that is not finite, -1 when there is none.
 template <class Block>
-void encode(const float* values, std::int64_t rows, std::int64_t cols, const float* weights,
-            std::byte* blocks) {
+std::int64_t encode(const kernels::StoredValues& values, std::int64_t rows, std::int64_t cols,
+                    const float* weights, std::byte* blocks) {
     constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
     const std::int64_t super_blocks = rows * cols / super_block_elems;
     Group group;
     for (std::int64_t first = 0; first < super_blocks; first += group.count) {
-        group.values = values + first * super_block_elems;
+        group.values = values.from(first * super_block_elems);
         group.count =
             static_cast<int>(std::min<std::int64_t>(group_super_blocks, super_blocks - first));
         group.importance = weights;
@@ -313,10 +318,13 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
         }
         Block group_blocks[group_super_blocks];
         store_group_scales(group, group_blocks);
-        store_group_levels(group, group_blocks);
+        if (!store_group_levels(group, group_blocks)) {
+            return kernels::find_non_finite_half(values, rows * cols);
+        }
         std::memcpy(blocks + first * static_cast<std::int64_t>(sizeof(Block)), group_blocks,
                     static_cast<std::size_t>(group.count) * sizeof(Block));
     }
+    return -1;
 }
 
 template <class Block>
@@ -347,8 +355,16 @@ std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
 
 template <class Block>
 constexpr Format make_format(TensorType type) noexcept {
-    return {type,          WeightUse::optional,   false,      encode<Block>,
-            decode<Block>, find_bad_block<Block>, group_elems};
+    return {
+        .type = type,
+        .weight_use = WeightUse::optional,
+        .couples_row = false,
+        .encode = encode_floats<encode<Block>>,
+        .decode = decode<Block>,
+        .find_bad_block = find_bad_block<Block>,
+        .preferred_elems = group_elems,
+        .encode_f16 = encode_halves<encode<Block>>,
+    };
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/float16.h"
+#include "formats/either_form.h"
 #include "formats/families.h"
 #include "formats/k_blocks.h"
 #include "formats/k_packing.h"
@@ -32,7 +33,7 @@ constexpr float zero_base[max_subs] = {};
 /// What the steps hand on for a group of super-blocks. Scales are those of the search, then as
 /// stored.
 struct Group {
-    const float* values;
+    kernels::StoredValues values;
     int count;                      ///< super-blocks in use
     const float* importance;        ///< null for none
     std::int64_t importance_start;  ///< column of the first value
@@ -98,7 +99,7 @@ void store_scales(Group& group, const float* factors, const std::uint8_t* intege
 
 /// The levels with which a sweep found the inverse scale of sub-block `j` of the group.
 void levels_by_inverse(const Group& group, int j, int half, std::uint8_t* levels) {
-    kernels::level_by_inverse(group.values + j * sub_elems, 1, sub_elems, group.inverse + j,
+    kernels::level_by_inverse(group.values.from(j * sub_elems), 1, sub_elems, group.inverse + j,
                               zero_base, centred(half), levels);
 }
 
@@ -160,7 +161,7 @@ void search_levels(const Group& group, int j, const BlockQ3K& block, std::uint8_
     if (group.importance != nullptr)
         return levels_by_inverse(group, j, half_levels(&block), levels);
     kernels::Problems problem = group.problems(Weighting::square);
-    problem.values += j * sub_elems;
+    problem.values = problem.values.from(j * sub_elems);
     problem.count = 1;
     float scale;
     kernels::fit_symmetric_descent(half_levels(&block), problem, &scale, levels);
@@ -225,12 +226,14 @@ void load_levels(const BlockQ6K& block, std::int8_t* levels) {
 
 // The skeleton.
 
-/// Levels for the scales as stored; where a stored scale is zero, the search's.
+/// Levels for the scales as stored; where a stored scale is zero, the search's. Returns whether all
+/// values in F16 are finite.
 template <class Block>
-void take_levels(Group& group, Block* blocks) {
+bool take_levels(Group& group, Block* blocks) {
     constexpr kernels::LevelRange range = centred(half_levels(static_cast<Block*>(nullptr)));
     const int subs = group.count * sub_blocks;
-    kernels::relevel(group.values, subs, sub_elems, group.scales, zero_base, range, group.levels);
+    const bool all_finite = kernels::relevel(group.values, subs, sub_elems, group.scales, zero_base,
+                                             range, group.levels);
     int zeros = count_zeros(group.scales, subs);
     for (int j = 0; zeros > 0; ++j) {
         if (group.scales[j] != 0) continue;
@@ -239,27 +242,30 @@ void take_levels(Group& group, Block* blocks) {
     }
     for (int s = 0; s < group.count; ++s)
         store_levels(group.levels + s * super_block_elems, blocks[s]);
+    return all_finite;
 }
 
+/// Returns the index of the first F16 that is not finite, -1 when there is none.
 template <class Block>
-void encode(const float* values, std::int64_t rows, std::int64_t cols, const float* weights,
-            std::byte* blocks) {
+std::int64_t encode(const kernels::StoredValues& values, std::int64_t rows, std::int64_t cols,
+                    const float* weights, std::byte* blocks) {
     const std::int64_t super_blocks = rows * cols / super_block_elems;
     Group group;
     Block out[group_super_blocks];
     for (std::int64_t first = 0; first < super_blocks; first += group.count) {
-        group.values = values + first * super_block_elems;
+        group.values = values.from(first * super_block_elems);
         group.count =
             static_cast<int>(std::min<std::int64_t>(group_super_blocks, super_blocks - first));
         group.importance = weights;
         group.importance_start = first * super_block_elems % cols;
         group.cols = cols;
         fit_group(group, out);
-        take_levels(group, out);
+        if (!take_levels(group, out)) return kernels::find_non_finite_half(values, rows * cols);
         const std::size_t bytes = static_cast<std::size_t>(group.count) * sizeof(Block);
         std::memcpy(blocks, out, bytes);
         blocks += bytes;
     }
+    return -1;
 }
 
 template <class Block>
@@ -288,8 +294,16 @@ std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
 
 template <class Block>
 constexpr Format make_format(TensorType type) noexcept {
-    return {type,          WeightUse::optional,   false,      encode<Block>,
-            decode<Block>, find_bad_block<Block>, group_elems};
+    return {
+        .type = type,
+        .weight_use = WeightUse::optional,
+        .couples_row = false,
+        .encode = encode_floats<encode<Block>>,
+        .decode = decode<Block>,
+        .find_bad_block = find_bad_block<Block>,
+        .preferred_elems = group_elems,
+        .encode_f16 = encode_halves<encode<Block>>,
+    };
 }
 
 }  // namespace

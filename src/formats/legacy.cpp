@@ -122,7 +122,9 @@ void encode_q8_0(const float* values, std::int64_t rows, std::int64_t cols, cons
         });
 }
 
-std::int64_t encode_q8_0_f16(const std::byte* halves, std::int64_t elems, std::byte* blocks) {
+std::int64_t encode_q8_0_f16(const std::byte* halves, std::int64_t rows, std::int64_t cols,
+                             const float*, std::byte* blocks) {
+    const std::int64_t elems = rows * cols;
     bool all_finite = true;
     encode_q8_0_tiles(
         elems / block_elems, blocks,
@@ -164,6 +166,7 @@ const Format q8_0{
     .decode = decode_q8_0,
     .find_bad_block = find_bad_scale<q8_0_bytes, 0>,
     .encode_f16 = encode_q8_0_f16,
+    .fits_f16 = true,
 };
 
 }  // namespace quantize::formats

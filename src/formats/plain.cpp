@@ -26,6 +26,11 @@ void encode_bf16(const float* values, std::int64_t rows, std::int64_t cols, cons
     kernels::f32_to_bf16(values, rows * cols, blocks);
 }
 
+std::int64_t encode_bf16_from_f16(const std::byte* halves, std::int64_t rows, std::int64_t cols,
+                                  const float*, std::byte* blocks) {
+    return kernels::f16_to_bf16(halves, rows * cols, blocks);
+}
+
 }  // namespace
 
 const Format f32{TensorType::F32, WeightUse::ignored, false,
@@ -39,7 +44,8 @@ const Format bf16{
     .encode = encode_bf16,
     .decode = kernels::bf16_to_f32,
     .find_bad_block = kernels::find_non_finite_bf16,
-    .encode_f16 = kernels::f16_to_bf16,
+    .encode_f16 = encode_bf16_from_f16,
+    .fits_f16 = true,
 };
 
 }  // namespace quantize::formats

@@ -8,13 +8,13 @@
 
 namespace quantize::formats {
 
-void super_block_variances(VarianceRule rule, const float* values, std::int64_t count,
-                           int sub_blocks, float* variances) {
+void super_block_variances(VarianceRule rule, const kernels::StoredValues& values,
+                           std::int64_t count, int sub_blocks, float* variances) {
     const auto factor = static_cast<float>(static_cast<int>(rule));
     float sums[group_super_blocks];
     for (std::int64_t first = 0; first < count; first += group_super_blocks) {
         const auto used = std::min<std::int64_t>(group_super_blocks, count - first);
-        kernels::sum_squares(values + first * super_block_elems, used, super_block_elems, sums);
+        kernels::sum_squares(values.from(first * super_block_elems), used, super_block_elems, sums);
         for (std::int64_t s = 0; s < used; ++s) {
             const float variance = factor * sums[s] / static_cast<float>(super_block_elems);
             variances = std::fill_n(variances, sub_blocks, variance);

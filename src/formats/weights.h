@@ -4,14 +4,16 @@
 
 #include <cstdint>
 
+#include "kernels/stored_values.h"
+
 namespace quantize::formats {
 
 /// Multiple of the mean square that serves as variance; the types differ.
 enum class VarianceRule : int { mean_square = 1, twice_mean_square = 2 };
 
 /// Variance of each of `count` super-blocks, repeated for each of its `sub_blocks`.
-void super_block_variances(VarianceRule rule, const float* values, std::int64_t count,
-                           int sub_blocks, float* variances);
+void super_block_variances(VarianceRule rule, const kernels::StoredValues& values,
+                           std::int64_t count, int sub_blocks, float* variances);
 
 /// Variance of each row: its mean square.
 void row_variances(const float* values, std::int64_t rows, std::int64_t cols, float* variances);

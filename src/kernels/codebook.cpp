@@ -16,6 +16,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/lanes-inl.h"
+#include "kernels/transpose-inl.h"
 
 #ifndef QUANTIZE_KERNELS_CODEBOOK_ONCE
 #define QUANTIZE_KERNELS_CODEBOOK_ONCE

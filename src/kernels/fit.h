@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "kernels/stored_values.h"
+
 namespace quantize::kernels {
 
 /// Below this a problem's largest magnitude counts as zero.
@@ -23,7 +25,7 @@ enum class Weighting {
 
 /// A set of problems of equal size that lie one after the other.
 struct Problems {
-    const float* values = nullptr;  ///< problem p begins at values + p * size
+    StoredValues values;  ///< problem p begins with value p * size; F16 in multiples of 8 only
     std::int64_t count = 0;
     int size = 0;  ///< values in a problem: a multiple of 4 up to 32
     Weighting weighting = Weighting::square;
@@ -97,8 +99,10 @@ inline constexpr PositiveSpec positive_sweep(int levels) {
 void fit_positive(const PositiveSpec& spec, const Problems& problems, float* scale,
                   std::uint8_t* level_bytes);
 
-/// Sum of the squares of each of `rows` rows of `row_elems` values (a multiple of 4), in order.
-void sum_squares(const float* values, std::int64_t rows, std::int64_t row_elems, float* sums);
+/// Sum of the squares of each of `rows` rows of `row_elems` values (a multiple of 4; of 8 in F16),
+/// in order.
+void sum_squares(const StoredValues& values, std::int64_t rows, std::int64_t row_elems,
+                 float* sums);
 
 /// The value of largest magnitude, the first of several, of each of `rows` rows of `row_elems`
 /// values (a multiple of 4 up to 32); zero for a row of zeros. A NaN counts as zero.

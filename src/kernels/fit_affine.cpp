@@ -11,6 +11,7 @@
 #include "kernels/fit.h"
 #include "kernels/fit_affine_state-inl.h"
 #include "kernels/fit_affine_sweep-inl.h"
+#include "kernels/fit_load-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
 
@@ -110,10 +111,10 @@ void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const Af
         std::int64_t next = first;
         bool exact = spec.absolute_error && !looks && !keeps;
         for (; count < tiles_in_turns && next < problems.count; ++count, next += columns) {
-            used[count] = load_tile(
-                problems, next, tiles[count],
-                [&](Weighting weighting, const float* const* importance, Tile& tile)
-                    HWY_ATTR { weigh_and_survey(weighting, importance, tile, states[count]); });
+            used[count] = load_tile(problems, next, tiles[count],
+                                    [&](Weighting weighting, Tile& tile) HWY_ATTR {
+                                        weigh_and_survey(weighting, tile, states[count]);
+                                    });
             exact = exact && has_exact_products(spec, problems.weighting, tiles[count]);
         }
         search_for(spec, problems.weighting, keeps, looks, exact)(spec, count, tiles, states);

@@ -10,6 +10,7 @@
 
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
+#include "kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
@@ -35,7 +36,9 @@ struct LevelBounds {
 /// A tile with what the descent keeps of each value: its level, as an integer above nearest_bias
 /// (in Tile::levels), and its terms in the two sums.
 struct DescentTile : Tile {
+    float gap_before_xl[gap_after_tile(512)];
     HWY_ALIGN float xl_terms[max_problem_size * max_columns];
+    float gap_before_ll[gap_after_array(768, 512)];
     HWY_ALIGN float ll_terms[max_problem_size * max_columns];
 };
 

@@ -7,6 +7,7 @@
 
 #include "kernels/fit.h"
 #include "kernels/fit_descent-inl.h"
+#include "kernels/fit_load-inl.h"
 #include "kernels/fit_positive-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"

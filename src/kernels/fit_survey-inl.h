@@ -123,8 +123,7 @@ HWY_INLINE void survey(const Tile& tile, std::size_t column, Extents& extents) {
 }
 
 /// Weighs the values of a tile unless they have weights, and surveys it.
-HWY_INLINE void weigh_and_survey(Weighting weighting, const float* const* importance, Tile& tile,
-                                 Extents& extents) {
+HWY_INLINE void weigh_and_survey(Weighting weighting, Tile& tile, Extents& extents) {
     if (weighting == Weighting::rms_plus_magnitude) {
         Floats rms0, rms1;
         root_mean_squares(tile, rms0, rms1);
@@ -135,7 +134,7 @@ HWY_INLINE void weigh_and_survey(Weighting weighting, const float* const* import
         const auto rule = [](Floats x) HWY_ATTR { return hn::Abs(x); };
         weigh_and_survey<false>(rule, rule, tile, extents);
     } else {
-        weigh(weighting, importance, tile);
+        weigh(weighting, tile);
         survey(tile, 0, extents);
         survey(tile, hn::Lanes(FloatTag()), extents);
     }

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "kernels/fit.h"
+#include "kernels/fit_load-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
 
@@ -17,7 +18,13 @@ HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
 namespace {
 
-/// One vector of problems: where its column starts, and the products weight * value.
+/// A tile with the products weight * value.
+struct ProductTile : Tile {
+    float gap[gap_after_tile(512)];
+    HWY_ALIGN float weighted_values[max_problem_size * max_columns];
+};
+
+/// One vector of problems: where its column starts.
 struct Column {
     const Tile& tile;
     float* weighted_values;
@@ -157,16 +164,15 @@ HWY_NOINLINE void search(const Candidates& candidates, const Column& c, Found& f
 void fit_symmetric_lanes(const SymmetricSpec& spec, const Problems& problems,
                          const SymmetricFits& fits) {
     const FloatTag d;
-    Tile tile;
+    ProductTile tile;
     Found found;
-    HWY_ALIGN float weighted_values[max_problem_size * max_columns];
     const Candidates candidates = list_candidates(spec);
     const auto columns = static_cast<std::int64_t>(tile_columns());
     const std::size_t lanes = hn::Lanes(d);
     for (std::int64_t first = 0; first < problems.count; first += columns) {
         const std::int64_t used = load_tile(problems, first, tile);
         for (std::size_t column = 0; column < tile.columns; column += lanes) {
-            const Column c{tile, weighted_values, column, spec.levels};
+            const Column c{tile, tile.weighted_values, column, spec.levels};
             search(candidates, c, found);
             if (fits.weight_sum != nullptr) {
                 hn::Store(sum_weights(c), d, found.weight_sum + column);

@@ -15,8 +15,10 @@
 
 #include "kernels/fit.h"
 #include "kernels/fit_descent-inl.h"
+#include "kernels/fit_load-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
+#include "kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
@@ -185,29 +187,13 @@ constexpr std::uint32_t first_bits(std::int64_t count) {
     return ~std::uint32_t{0} >> (32 - count);
 }
 
-/// Brings `used` problems into the tile, those from `first` on or those at `list`.
-HWY_INLINE void load_first(const Problems& problems, std::int64_t first, std::int64_t used,
-                           Tile& tile) {
-    const float* row[max_columns];
-    for (std::int64_t c = 0; c < used; ++c)
-        row[c] = problems.values + (first + c) * problems.size;
-    load_values(row, used, static_cast<std::size_t>(problems.size), tile);
-}
-HWY_INLINE void load_listed(const Problems& problems, const std::int64_t* list, std::int64_t used,
-                            Tile& tile) {
-    const float* row[max_columns];
-    for (std::int64_t c = 0; c < used; ++c)
-        row[c] = problems.values + list[c] * problems.size;
-    load_values(row, used, static_cast<std::size_t>(problems.size), tile);
-}
-
 /// Fills the tile with the `used` unsettled problems from `first` on, as they are before the first
 /// round.
 HWY_INLINE void start(LevelBounds bounds, const Problems& problems, const Unsettled& unsettled,
                       std::int64_t first, std::int64_t used, Search& search) {
     const FloatTag d;
     DescentTile& tile = search.tile;
-    load_listed(problems, unsettled.problem + first, used, tile);
+    load_listed(problems.values, problems.size, unsettled.problem + first, used, tile);
     const std::size_t lanes = hn::Lanes(d);
     const Floats inverse0 = first_inverse(bounds, 0, search);
     const Floats inverse1 = first_inverse(bounds, lanes, search);
@@ -228,7 +214,7 @@ HWY_INLINE void resume(const Problems& problems, const Unsettled& unsettled, std
                        std::int64_t used, Search& search) {
     const FloatTag d;
     DescentTile& tile = search.tile;
-    load_listed(problems, unsettled.problem + first, used, tile);
+    load_listed(problems.values, problems.size, unsettled.problem + first, used, tile);
     const float* levels[max_columns];
     for (std::size_t c = 0; c < tile.columns; ++c) {
         const std::int64_t at =
@@ -342,7 +328,7 @@ HWY_INLINE void find_unsettled(LevelBounds bounds, const Problems& problems, con
     unsettled.count = 0;
     while (first < end) {
         const std::int64_t used = std::min(static_cast<std::int64_t>(tile_columns()), end - first);
-        load_first(problems, first, used, search.tile);
+        load_run(problems.values.from(first * problems.size), problems.size, used, search.tile);
         take_levels(bounds, search);
         std::uint32_t columns = look<LevelForm::floats>(bounds, search) & first_bits(used);
         for (; columns != 0; columns &= columns - 1)

@@ -1,5 +1,6 @@
 // A tile: problems transposed so that each lane holds one, with the weight of each value beside it.
-// The weighting rules live here, the searches work on the tile. Compiled once per target.
+// fit_load-inl.h fills it, the weighting rules live here, the searches work on it. Compiled once
+// per target.
 #if defined(QUANTIZE_KERNELS_FIT_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef QUANTIZE_KERNELS_FIT_TILE_INL_H_
 #undef QUANTIZE_KERNELS_FIT_TILE_INL_H_
@@ -24,8 +25,9 @@ inline constexpr std::size_t max_problem_size = 32;
 /// A search writes levels while it reads on in values and weights. A read with the low twelve
 /// address bits of a recent write may have to wait for it: on Zen 4 where some bits of the physical
 /// pages agree too, which is for the system to draw, so that one run in four took up to 40 %
-/// longer. Levels therefore lie a quarter of 4096 bytes off the others: farther than a processor
-/// reads ahead.
+/// longer, the descent one in three up to 120 %. What is written therefore lies ahead of what is
+/// read by some hundred of those 4096 bytes: a processor would have to read ahead by the rest of
+/// them.
 struct Tile {
     HWY_ALIGN float levels[max_problem_size * max_columns + 256];
     HWY_ALIGN float values[max_problem_size * max_columns];
@@ -33,6 +35,16 @@ struct Tile {
     std::size_t columns = 0;
     std::size_t size = 0;
 };
+
+/// Unused floats that bring what follows a tile, or what follows an array of a tile's length behind
+/// it, so many bytes ahead of the tile's values in those twelve bits.
+constexpr std::size_t gap_after_tile(std::size_t bytes) {
+    constexpr std::size_t columns_and_size = 64;
+    return 1024 - (columns_and_size + bytes) / sizeof(float);
+}
+constexpr std::size_t gap_after_array(std::size_t bytes, std::size_t bytes_before) {
+    return 1024 - (bytes - bytes_before) / sizeof(float);
+}
 
 HWY_INLINE std::size_t tile_columns() {
     return 2 * hn::Lanes(FloatTag());
@@ -80,46 +92,8 @@ HWY_INLINE void weigh_by_rms_plus_magnitude(Tile& tile) {
     }
 }
 
-/// Where the importance weights of the tile's problems begin.
-HWY_INLINE void find_importance(const Problems& problems, std::int64_t first, std::int64_t used,
-                                const Tile& tile, const float** row) {
-    std::int64_t at =
-        (problems.importance_offset + first * problems.size) % problems.importance_period;
-    for (std::int64_t c = 0; c < used; ++c) {
-        row[c] = problems.importance + at;
-        at += problems.size;
-        if (at >= problems.importance_period) at -= problems.importance_period;
-    }
-    std::fill(row + used, row + tile.columns, row[0]);
-}
-
-/// Values and weights at once: square roots take long, and what brings values into lanes runs
-/// beside them.
-HWY_INLINE void load_with_spread(const Problems& problems, const float* const* values,
-                                 const float* const* importance, std::int64_t first,
-                                 std::int64_t used, Tile& tile) {
-    HWY_ALIGN float variance[max_columns];
-    std::copy_n(problems.variance + first, used, variance);
-    std::fill(variance + used, variance + tile.columns, variance[0]);
-    for_each_block(tile.columns, tile.size, [&](auto d, std::size_t c, std::size_t i) HWY_ATTR {
-        hn::Vec<decltype(d)> x0, x1, x2, x3, w0, w1, w2, w3;
-        load_transposed(d, values + c, i, x0, x1, x2, x3);
-        load_transposed(d, importance + c, i, w0, w1, w2, w3);
-        const auto spread = hn::LoadU(d, variance + c);
-        const auto store = [&](auto x, auto w, std::size_t row) HWY_ATTR {
-            const std::size_t at = row * tile.columns + c;
-            hn::StoreU(x, d, tile.values + at);
-            hn::StoreU(hn::Mul(w, hn::Sqrt(hn::Add(spread, hn::Mul(x, x)))), d, tile.weights + at);
-        };
-        store(x0, w0, i);
-        store(x1, w1, i + 1);
-        store(x2, w2, i + 2);
-        store(x3, w3, i + 3);
-    });
-}
-
-/// Weights where the values lie in the tile already.
-HWY_INLINE void weigh(Weighting weighting, const float* const* importance, Tile& tile) {
+/// Weights by a rule that needs the values alone.
+HWY_INLINE void weigh(Weighting weighting, Tile& tile) {
     switch (weighting) {
         case Weighting::square:
             return weigh_tile(tile, [](Floats x) HWY_ATTR { return hn::Mul(x, x); });
@@ -128,49 +102,9 @@ HWY_INLINE void weigh(Weighting weighting, const float* const* importance, Tile&
         case Weighting::rms_plus_magnitude:
             return weigh_by_rms_plus_magnitude(tile);
         case Weighting::importance:
-            return transpose_to_tile(importance, tile.columns, tile.size, tile.weights);
         case Weighting::importance_spread:
-            return;  // load_with_spread() weighs too
+            return;  // load_tile() weighs too
     }
-}
-
-/// Readies the tile for `used` problems at `row`, which has room for max_columns.
-HWY_INLINE void begin_tile(const float** row, std::int64_t used, std::size_t size, Tile& tile) {
-    tile.columns = tile_columns();
-    tile.size = size;
-    std::fill(row + used, row + tile.columns, row[0]);
-}
-
-/// Fills the tile's values with the `used` problems at `row`, which has room for max_columns.
-HWY_INLINE void load_values(const float** row, std::int64_t used, std::size_t size, Tile& tile) {
-    begin_tile(row, used, size, tile);
-    transpose_to_tile(row, tile.columns, tile.size, tile.values);
-}
-
-/// Fills the tile with the problems from `first` on, which weigh(weighting, importance, tile)
-/// weighs; returns how many there are.
-template <class Weigh>
-HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, Tile& tile,
-                                  const Weigh& weigh) {
-    const std::int64_t used =
-        std::min(static_cast<std::int64_t>(tile_columns()), problems.count - first);
-    const float* row[max_columns];
-    for (std::int64_t c = 0; c < used; ++c) {
-        row[c] = problems.values + (first + c) * problems.size;
-    }
-    begin_tile(row, used, static_cast<std::size_t>(problems.size), tile);
-    const float* importance[max_columns];
-    if (problems.importance != nullptr) find_importance(problems, first, used, tile, importance);
-    if (problems.weighting == Weighting::importance_spread) {
-        load_with_spread(problems, row, importance, first, used, tile);
-    } else {
-        transpose_to_tile(row, tile.columns, tile.size, tile.values);
-    }
-    weigh(problems.weighting, importance, tile);
-    return used;
-}
-HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, Tile& tile) {
-    return load_tile(problems, first, tile, weigh);
 }
 
 /// The value of largest magnitude, the first of several, in one vector of problems; +0 where all

@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/fit.h"
+#include "kernels/fit_load-inl.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
 
@@ -19,10 +20,7 @@ void largest_values_lanes(const float* values, std::int64_t rows, int row_elems,
     const auto columns = static_cast<std::int64_t>(tile_columns());
     for (std::int64_t first = 0; first < rows; first += columns) {
         const std::int64_t used = std::min(columns, rows - first);
-        const float* row[max_columns];
-        for (std::int64_t c = 0; c < used; ++c)
-            row[c] = values + (first + c) * row_elems;
-        load_values(row, used, static_cast<std::size_t>(row_elems), tile);
+        load_run(values + first * row_elems, row_elems, used, tile);
         for (std::size_t at = 0; at < tile.size * tile.columns; at += hn::Lanes(d)) {
             const Floats x = hn::Load(d, tile.values + at);
             hn::Store(hn::IfThenZeroElse(hn::IsNaN(x), x), d, tile.values + at);

@@ -14,6 +14,7 @@
 #include "kernels/lanes-inl.h"
 #include "kernels/lattice.h"
 #include "kernels/lattice_spec.h"
+#include "kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {

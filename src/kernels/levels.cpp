@@ -8,9 +8,12 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <type_traits>
 
+#include "kernels/half-inl.h"
 #include "kernels/lanes-inl.h"
 #include "kernels/narrow-inl.h"
+#include "kernels/stored_values-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
@@ -33,42 +36,64 @@ HWY_INLINE void store_clamped(int count, LevelRange range, std::uint8_t* levels,
         });
 }
 
-template <int kSize>
-HWY_INLINE void relevel_sized(const float* values, std::int64_t count, const float* scale,
-                              const float* min, LevelRange range, std::uint8_t* levels) {
+/// Stores the levels of `count` sub-blocks: level_of(s, x) of values x of sub-block s. Returns
+/// whether all values in F16 are finite: levels are the last that is made of them.
+template <int kSize, class T, class LevelOf>
+HWY_INLINE bool level_values(const T* values, int count, LevelRange range, std::uint8_t* levels,
+                             const LevelOf& level_of) {
     const FloatTag d;
-    store_clamped<kSize>(static_cast<int>(count), range, levels, [&](int s, int i) HWY_ATTR {
-        const Floats x = hn::Add(hn::LoadU(d, values + i), hn::Set(d, min[s]));
+    if constexpr (std::is_same_v<T, float>) {
+        store_clamped<kSize>(count, range, levels, [&](int s, int i) HWY_ATTR {
+            return level_of(s, hn::LoadU(d, values + i));
+        });
+        return true;
+    } else {
+        const hn::Rebind<std::uint16_t, FloatTag> d16;
+        const auto magnitude = hn::Set(d16, std::uint16_t{0x7FFF});
+        const auto infinity = hn::Set(d16, std::uint16_t{0x7C00});
+        auto most = hn::Zero(d16);
+        store_clamped<kSize>(count, range, levels, [&](int s, int i) HWY_ATTR {
+            const auto half = hn::LoadU(d16, values + i);
+            most = hn::Max(most, hn::And(half, magnitude));
+            return level_of(s, f16_to_f32(d, half));
+        });
+        return hn::AllTrue(d16, hn::Lt(most, infinity));
+    }
+}
+template <class LevelOf>
+HWY_INLINE bool level_values(const StoredValues& values, std::int64_t count, int size,
+                             LevelRange range, std::uint8_t* levels, const LevelOf& level_of) {
+    bool all_finite = true;
+    in_their_form(values, [&](const auto* at) HWY_ATTR {
+        const auto used = static_cast<int>(count);
+        all_finite = size == 16 ? level_values<16>(at, used, range, levels, level_of)
+                                : level_values<32>(at, used, range, levels, level_of);
+    });
+    return all_finite;
+}
+
+bool relevel_lanes(const StoredValues& values, std::int64_t count, int size, const float* scale,
+                   const float* min, LevelRange range, std::uint8_t* levels) {
+    const FloatTag d;
+    return level_values(values, count, size, range, levels, [&](int s, Floats x) HWY_ATTR {
+        x = hn::Add(x, hn::Set(d, min[s]));
         return nearest_int(hn::Div(x, hn::Set(d, scale[s])));
     });
 }
 
-void relevel_lanes(const float* values, std::int64_t count, int size, const float* scale,
-                   const float* min, LevelRange range, std::uint8_t* levels) {
-    if (size == 16) return relevel_sized<16>(values, count, scale, min, range, levels);
-    relevel_sized<32>(values, count, scale, min, range, levels);
-}
-
-template <int kSize>
-HWY_INLINE void level_by_inverse_sized(const float* values, std::int64_t count,
-                                       const float* inverse, const float* base, LevelRange range,
-                                       std::uint8_t* levels) {
+bool level_by_inverse_lanes(const StoredValues& values, std::int64_t count, int size,
+                            const float* inverse, const float* base, LevelRange range,
+                            std::uint8_t* levels) {
     const FloatTag d;
-    store_clamped<kSize>(static_cast<int>(count), range, levels, [&](int s, int i) HWY_ATTR {
-        const Floats x = hn::Sub(hn::LoadU(d, values + i), hn::Set(d, base[s]));
+    const auto level_of = [&](int s, Floats x) HWY_ATTR {
+        x = hn::Sub(x, hn::Set(d, base[s]));
         return nearest_int(hn::Mul(hn::Set(d, inverse[s]), x));
-    });
+    };
+    const bool all_finite = level_values(values, count, size, range, levels, level_of);
     for (std::int64_t s = 0; s < count; ++s) {
-        if (inverse[s] == 0) std::fill_n(levels + s * kSize, kSize, std::uint8_t{0});
+        if (inverse[s] == 0) std::fill_n(levels + s * size, size, std::uint8_t{0});
     }
-}
-
-void level_by_inverse_lanes(const float* values, std::int64_t count, int size, const float* inverse,
-                            const float* base, LevelRange range, std::uint8_t* levels) {
-    if (size == 16) {
-        return level_by_inverse_sized<16>(values, count, inverse, base, range, levels);
-    }
-    level_by_inverse_sized<32>(values, count, inverse, base, range, levels);
+    return all_finite;
 }
 
 void expand_levels_lanes(const std::int8_t* levels, std::int64_t count, int size,
@@ -95,15 +120,17 @@ HWY_AFTER_NAMESPACE();
 namespace quantize::kernels {
 
 HWY_EXPORT(relevel_lanes);
-void relevel(const float* values, std::int64_t count, int size, const float* scale,
+bool relevel(const StoredValues& values, std::int64_t count, int size, const float* scale,
              const float* min, LevelRange range, std::uint8_t* levels) {
-    HWY_DYNAMIC_DISPATCH(relevel_lanes)(values, count, size, scale, min, range, levels);
+    return HWY_DYNAMIC_DISPATCH(relevel_lanes)(values, count, size, scale, min, range, levels);
 }
 
 HWY_EXPORT(level_by_inverse_lanes);
-void level_by_inverse(const float* values, std::int64_t count, int size, const float* inverse,
-                      const float* base, LevelRange range, std::uint8_t* levels) {
-    HWY_DYNAMIC_DISPATCH(level_by_inverse_lanes)(values, count, size, inverse, base, range, levels);
+bool level_by_inverse(const StoredValues& values, std::int64_t count, int size,
+                      const float* inverse, const float* base, LevelRange range,
+                      std::uint8_t* levels) {
+    return HWY_DYNAMIC_DISPATCH(level_by_inverse_lanes)(values, count, size, inverse, base, range,
+                                                        levels);
 }
 
 HWY_EXPORT(expand_levels_lanes);

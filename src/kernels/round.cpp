@@ -19,6 +19,7 @@
 #include "kernels/half-inl.h"
 #include "kernels/lanes-inl.h"
 #include "kernels/narrow-inl.h"
+#include "kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {
@@ -102,13 +103,6 @@ struct FloatBlocks {
         }
     }
 };
-
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
-using HalfTag = hn::Full256<std::uint16_t>;
-#else
-using HalfTag = hn::FixedTag<std::uint16_t, 8>;
-#endif
-using Halves = hn::Vec<HalfTag>;
 
 /// For words of type T, of which a and b hold the candidates of one block or several in turns: the
 /// larger ones of both, in turns.

@@ -311,6 +311,19 @@ std::int64_t find_non_finite_bf16(const std::byte* brains, std::int64_t n) {
     return HWY_DYNAMIC_DISPATCH(first_full_exponent_16)(brains, n, 0x7F80);
 }
 
+std::int64_t find_non_finite_half(const StoredValues& values, std::int64_t n) {
+    if (values.halves() == nullptr) return -1;
+    return find_non_finite_f16(reinterpret_cast<const std::byte*>(values.halves()), n);
+}
+
+void widen(const StoredValues& values, std::int64_t n, float* floats) {
+    if (values.halves() == nullptr) {
+        std::copy_n(values.floats(), n, floats);
+    } else {
+        f16_to_f32(reinterpret_cast<const std::byte*>(values.halves()), n, floats);
+    }
+}
+
 ErrorSums& ErrorSums::operator+=(const ErrorSums& other) {
     squared_error += other.squared_error;
     squared_value += other.squared_value;

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/stored_values.h"
+
 namespace quantize::kernels {
 
 /// `n` F16 or BF16 values, little-endian and without any alignment, to binary32 and back.
@@ -25,6 +27,11 @@ std::int64_t find_non_finite(const float* values, std::int64_t n);
 std::int64_t find_non_finite_f32(const std::byte* values, std::int64_t n);
 std::int64_t find_non_finite_f16(const std::byte* halves, std::int64_t n);
 std::int64_t find_non_finite_bf16(const std::byte* brains, std::int64_t n);
+/// The same among values that nobody has looked at yet: those in F16.
+std::int64_t find_non_finite_half(const StoredValues& values, std::int64_t n);
+
+/// Copies `n` values to `floats`.
+void widen(const StoredValues& values, std::int64_t n, float* floats);
 
 /// How far `decoded` is from `original`. Every target gives the same sums: the order of the
 /// additions does not depend on the width of vectors.

@@ -13,6 +13,7 @@
 #include "kernels/lanes-inl.h"
 #include "kernels/ternary.h"
 #include "kernels/ternary_network.h"
+#include "kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantize::kernels::HWY_NAMESPACE {

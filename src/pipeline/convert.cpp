@@ -30,24 +30,26 @@ constexpr float lost_factor = 1.0f / 1024;
                 std::string(type_name(to)) + "; choose another type, such as BF16 or F32");
 }
 
-/// Encodes a tile that may start and end within rows and reach over several matrices.
-void encode_weighted(const Conversion& conversion, const Format& format, std::uint64_t first_elem,
-                     std::span<const float> values, std::byte* blocks) {
+/// Cuts a run of elements, which may start and end within rows and reach over several matrices,
+/// into pieces of rows, or of one row, that have one set of weights: encode(elements done, rows,
+/// columns, weights).
+template <class Encode>
+void for_each_weighted(const Conversion& conversion, std::uint64_t first_elem, std::uint64_t elems,
+                       const Encode& encode) {
     const std::uint64_t cols = conversion.info->shape[0];
     const std::uint64_t matrix_rows = conversion.info->shape[1];
     std::uint64_t done = 0;
-    while (done < values.size()) {
+    while (done < elems) {
         const std::uint64_t elem = first_elem + done;
         const std::uint64_t row = elem / cols;
         const std::uint64_t col = elem % cols;
         const float* weights = conversion.weights + row / matrix_rows * cols + col;
-        const std::uint64_t left = values.size() - done;
+        const std::uint64_t left = elems - done;
         const std::uint64_t rows =
             col == 0 ? std::min(left / cols, matrix_rows - row % matrix_rows) : 0;
         const std::uint64_t count = rows > 0 ? rows * cols : std::min(left, cols - col);
         const auto call_rows = static_cast<std::int64_t>(std::max<std::uint64_t>(rows, 1));
-        format.encode(values.data() + done, call_rows, static_cast<std::int64_t>(count) / call_rows,
-                      weights, blocks + bytes_of(format.type, done));
+        encode(done, call_rows, static_cast<std::int64_t>(count) / call_rows, weights);
         done += count;
     }
 }
@@ -94,6 +96,17 @@ std::optional<std::uint64_t> find_lost(const Conversion& conversion, const Forma
     return {};
 }
 
+/// Values can be too large for the scale of a block that was encoded.
+void refuse_bad_blocks(const Conversion& conversion, const Format& format, std::uint64_t first_elem,
+                       std::span<const std::byte> blocks) {
+    const TypeInfo& type = type_info(format.type);
+    const std::int64_t bad = format.find_bad_block(
+        blocks.data(), static_cast<std::int64_t>(blocks.size() / type.block_bytes));
+    if (bad < 0) return;
+    throw_too_large(*conversion.info, format.type,
+                    first_elem + static_cast<std::uint64_t>(bad) * type.block_elems);
+}
+
 std::optional<std::uint64_t> convert_tile(const Conversion& conversion, std::uint64_t first_elem,
                                           std::span<const std::byte> source,
                                           std::span<std::byte> target, std::span<float> values,
@@ -104,32 +117,53 @@ std::optional<std::uint64_t> convert_tile(const Conversion& conversion, std::uin
         format.encode(values.data(), 1, static_cast<std::int64_t>(values.size()), nullptr,
                       target.data());
     } else {
-        encode_weighted(conversion, format, first_elem, values, target.data());
+        for_each_weighted(
+            conversion, first_elem, values.size(),
+            [&](std::uint64_t done, std::int64_t rows, std::int64_t cols, const float* weights) {
+                format.encode(values.data() + done, rows, cols, weights,
+                              target.data() + bytes_of(format.type, done));
+            });
     }
-    const std::uint64_t block = type_info(conversion.to).block_elems;
-    const std::int64_t bad =
-        format.find_bad_block(target.data(), static_cast<std::int64_t>(values.size() / block));
-    if (bad >= 0) {
-        throw_too_large(*conversion.info, conversion.to,
-                        first_elem + static_cast<std::uint64_t>(bad) * block);
-    }
+    refuse_bad_blocks(conversion, format, first_elem, target);
     return find_lost(conversion, format, first_elem, values, target.data(), scratch);
 }
 
-/// Types that are hardly more than a copy, or than rounding: binary32 in between would take up to a
-/// third of the whole run.
-void convert_f16(const Conversion& conversion, const Format& format, const Chunk& chunk,
+/// Encodes F16 as it lies there; binary32 in between would take up to a third of the whole run.
+/// Returns the index of the first value that is not finite, -1 when there is none.
+std::int64_t encode_f16(const Conversion& conversion, const Format& format,
+                        std::uint64_t first_elem, std::span<const std::byte> source,
+                        std::byte* target) {
+    const std::uint64_t elems = source.size() / sizeof(std::uint16_t);
+    if (conversion.weights == nullptr) {
+        return format.encode_f16(source.data(), 1, static_cast<std::int64_t>(elems), nullptr,
+                                 target);
+    }
+    std::int64_t bad = -1;
+    for_each_weighted(
+        conversion, first_elem, elems,
+        [&](std::uint64_t done, std::int64_t rows, std::int64_t cols, const float* weights) {
+            if (bad >= 0) return;
+            bad = format.encode_f16(source.data() + done * sizeof(std::uint16_t), rows, cols,
+                                    weights, target + bytes_of(format.type, done));
+            if (bad >= 0) bad += static_cast<std::int64_t>(done);
+        });
+    return bad;
+}
+
+void convert_f16(const Conversion& conversion, const Format& format, std::uint64_t first_elem,
                  std::span<const std::byte> source, std::span<std::byte> target) {
     const gguf::TensorInfo& info = *conversion.info;
-    const std::int64_t bad =
-        format.encode_f16(source.data(), static_cast<std::int64_t>(chunk.elems()), target.data());
-    if (bad < 0) return;
+    const std::int64_t bad = encode_f16(conversion, format, first_elem, source, target.data());
+    if (bad < 0) {
+        if (!format.fits_f16) refuse_bad_blocks(conversion, format, first_elem, target);
+        return;
+    }
     // The source may lie under the target: the value as it came out then.
     const bool in_place = converts_in_place(info.type, conversion.to);
     const std::byte* const words = in_place ? target.data() : source.data();
     float value = 0;
     find_format(in_place ? conversion.to : info.type)->decode(words + 2 * bad, 1, &value);
-    throw_not_finite(info, chunk.begin + static_cast<std::uint64_t>(bad), value);
+    throw_not_finite(info, first_elem + static_cast<std::uint64_t>(bad), value);
 }
 
 }  // namespace
@@ -207,23 +241,25 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
         check_blocks(info, chunk.begin, source);
     }
     const Format& format = *find_format(conversion.to);
-    if (info.type == TensorType::F16 && conversion.weights == nullptr &&
-        format.encode_f16 != nullptr) {
-        convert_f16(conversion, format, chunk, source, target);
-        return std::nullopt;
-    }
-    const auto preferred = static_cast<std::uint64_t>(format.preferred_elems);
+    const bool is_short = info.type == TensorType::F16 && format.encode_f16 != nullptr;
+    // What rounds F16 straight to the type holds nothing that a cache would be too small for.
     const std::uint64_t step =
-        piece_elems(divisible(info, conversion.to, conversion.weights != nullptr), preferred);
-    const std::span<float> values = scratch.values.take(std::min(step, chunk.elems()));
+        is_short && format.fits_f16
+            ? chunk.elems()
+            : piece_elems(divisible(info, conversion.to, conversion.weights != nullptr),
+                          static_cast<std::uint64_t>(format.preferred_elems));
     std::optional<std::uint64_t> lost;
     for (std::uint64_t done = 0; done < chunk.elems(); done += step) {
         const std::uint64_t count = std::min(step, chunk.elems() - done);
-        const auto lost_here = convert_tile(
-            conversion, chunk.begin + done,
-            source.subspan(bytes_of(info.type, done), bytes_of(info.type, count)),
-            target.subspan(bytes_of(conversion.to, done), bytes_of(conversion.to, count)),
-            values.first(count), scratch);
+        const auto piece = source.subspan(bytes_of(info.type, done), bytes_of(info.type, count));
+        const auto blocks =
+            target.subspan(bytes_of(conversion.to, done), bytes_of(conversion.to, count));
+        if (is_short) {
+            convert_f16(conversion, format, chunk.begin + done, piece, blocks);
+            continue;
+        }
+        const auto lost_here = convert_tile(conversion, chunk.begin + done, piece, blocks,
+                                            scratch.values.take(count), scratch);
         if (!lost) lost = lost_here;
     }
     return lost;

@@ -79,7 +79,7 @@ TEST_CASE("Bad weights are named by tensor, row and column, and the older output
 }
 
 TEST_CASE_METHOD(Fixture, "Bad F16 weights are named on the short ways from F16 too") {
-    const std::string type = GENERATE("BF16", "Q8_0");
+    const std::string type = GENERATE("BF16", "Q8_0", "Q2_K", "Q3_K_S", "Q5_K_S", "Q6_K");
     const auto [half, name] =
         GENERATE(table<std::uint16_t, std::string>({{0x7E01, "the value NaN"},
                                                     {0x7C00, "the value infinity"},

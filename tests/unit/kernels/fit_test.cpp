@@ -220,7 +220,7 @@ TEST_CASE("a symmetric descent goes through all its rounds among many problems")
             if (expected[p].rounds < 5) continue;
             // Alone it goes another way.
             Problems problem = input.problems(Weighting::square);
-            problem.values += row;
+            problem.values = problem.values.from(row);
             problem.count = 1;
             float scale_alone = 0;
             fit_symmetric_descent(4, problem, &scale_alone, levels.data() + row);

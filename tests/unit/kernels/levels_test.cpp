@@ -1,6 +1,7 @@
 // Levels of values whose scale is settled, against the definition value by value.
 #include "kernels/levels.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "base/float16.h"
+#include "guarded_buffer.h"
 #include "plain_fits.h"
 #include "targets.h"
 
@@ -15,6 +18,7 @@ namespace quantize::test {
 namespace {
 
 using kernels::LevelRange;
+using kernels::StoredValues;
 using kernels::plain::clamped;
 
 struct SubBlocks {
@@ -98,6 +102,62 @@ TEST_CASE("levels by an inverse scale follow their definition") {
                 }
             });
         }
+    }
+}
+
+TEST_CASE("levels of values in F16 are those of the same in binary32") {
+    constexpr LevelRange range = {-32, 31, 32};
+    for (const int size : {16, 32}) {
+        for (const std::size_t count : {1, 2, 3, 7, 16, 65}) {
+            SubBlocks blocks = make_sub_blocks(size, count);
+            GuardedBuffer<std::uint16_t> halves(blocks.values.size());
+            for (std::size_t i = 0; i < halves.size(); ++i) {
+                halves[i] = f32_to_f16(std::clamp(blocks.values[i], -65504.0f, 65504.0f));
+                blocks.values[i] = f16_to_f32(halves[i]);
+            }
+            const auto values =
+                StoredValues::of_halves(reinterpret_cast<const std::byte*>(halves.data()));
+            const auto problems = static_cast<std::int64_t>(count);
+            for_each_target([&] {
+                std::vector<std::uint8_t> expected(halves.size()), levels(halves.size());
+                const auto take = [&](const auto& kernel) {
+                    CHECK(kernel(blocks.values.data(), problems, size, blocks.scales.data(),
+                                 blocks.mins.data(), range, expected.data()));
+                    CHECK(kernel(values, problems, size, blocks.scales.data(), blocks.mins.data(),
+                                 range, levels.data()));
+                    CHECK(levels == expected);
+                };
+                take(kernels::relevel);
+                take(kernels::level_by_inverse);
+            });
+        }
+    }
+}
+
+TEST_CASE("levels of values in F16 tell whether all are finite") {
+    constexpr std::int64_t count = 5;
+    for (const int size : {16, 32}) {
+        GuardedBuffer<std::uint16_t> halves(static_cast<std::size_t>(count * size));
+        std::ranges::fill(halves.span(), std::uint16_t{0xFBFF});
+        const auto values =
+            StoredValues::of_halves(reinterpret_cast<const std::byte*>(halves.data()));
+        const std::vector<float> scale(count, 0.5f), min(count);
+        std::vector<std::uint8_t> levels(halves.size());
+        const auto are_finite = [&](const auto& kernel) {
+            return kernel(values, count, size, scale.data(), min.data(), LevelRange{0, 15, 0},
+                          levels.data());
+        };
+        for_each_target([&] {
+            REQUIRE(are_finite(kernels::relevel));
+            REQUIRE(are_finite(kernels::level_by_inverse));
+            for (std::size_t at = 0; at < halves.size(); ++at) {
+                constexpr std::uint16_t bad[] = {0x7C00, 0xFC00, 0x7E01, 0xFFFF};
+                halves[at] = bad[at % std::size(bad)];
+                REQUIRE(!are_finite(kernels::relevel));
+                REQUIRE(!are_finite(kernels::level_by_inverse));
+                halves[at] = 0xFBFF;
+            }
+        });
     }
 }
 

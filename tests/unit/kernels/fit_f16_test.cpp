@@ -1,0 +1,99 @@
+// What reads F16 where it lies, against the same values in binary32, bit for bit, on every target.
+#include <algorithm>
+#include <bit>
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "base/float16.h"
+#include "fit_inputs.h"
+#include "guarded_buffer.h"
+#include "kernels/fit.h"
+#include "targets.h"
+
+namespace quantize::kernels {
+namespace {
+
+using namespace inputs;
+
+/// Values as F16, none of them infinite, which end at memory that nobody may touch. They become
+/// what F16 makes of them.
+struct Halves {
+    explicit Halves(std::vector<float>& values) : words(values.size()) {
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            words[i] = f32_to_f16(std::clamp(values[i], -65504.0f, 65504.0f));
+            values[i] = f16_to_f32(words[i]);
+        }
+    }
+    StoredValues values() {
+        return StoredValues::of_halves(reinterpret_cast<const std::byte*>(words.data()));
+    }
+
+    test::GuardedBuffer<std::uint16_t> words;
+};
+
+/// All that the searches find, as bits.
+std::vector<std::uint32_t> fit_all(const Problems& problems) {
+    const auto count = static_cast<std::size_t>(problems.count);
+    std::vector<float> found(9 * count);
+    float* const at = found.data();
+    fit_symmetric(symmetric_sweep(8), problems, {at, at + count, at + 2 * count});
+    fit_affine({15, -0.9f, 0.05f, 36, false}, problems,
+               {at + 3 * count, at + 4 * count, at + 5 * count, at + 6 * count, at + 7 * count});
+    if (problems.weighting == Weighting::square) {
+        fit_symmetric_descent(4, problems, at + 8 * count, nullptr);
+    }
+    std::vector<std::uint32_t> bits;
+    for (const float v : found)
+        bits.push_back(std::isnan(v) ? 0x7FC00000u : std::bit_cast<std::uint32_t>(v));
+    return bits;
+}
+
+constexpr Weighting weightings[] = {Weighting::square, Weighting::magnitude,
+                                    Weighting::rms_plus_magnitude, Weighting::importance,
+                                    Weighting::importance_spread};
+
+}  // namespace
+
+TEST_CASE("searches find in F16 what they find in binary32") {
+    for (const int size : {8, 16, 24, 32}) {
+        for (const int count : {1, 5, 32, 33, 70}) {
+            Input input = make_input(size, count, static_cast<unsigned>(size + count));
+            Halves halves(input.flat_values);
+            const std::vector<float> variance(static_cast<std::size_t>(count), 0.25f);
+            test::for_each_target([&] {
+                for (const Weighting weighting : weightings) {
+                    INFO("size " << size << ", count " << count << ", weighting "
+                                 << static_cast<int>(weighting));
+                    Problems problems = input.problems(weighting);
+                    const bool weighted = weighting == Weighting::importance ||
+                                          weighting == Weighting::importance_spread;
+                    if (!weighted) problems.importance = nullptr;
+                    // Rows of weights that start again in the midst of a tile.
+                    if (count == 70) problems.importance_period = std::int64_t{5} * size;
+                    problems.variance = variance.data();
+                    const auto expected = fit_all(problems);
+                    problems.values = halves.values();
+                    REQUIRE((fit_all(problems) == expected));
+                }
+            });
+        }
+    }
+}
+
+TEST_CASE("sums of squares of F16 are those of binary32") {
+    test::for_each_target([] {
+        for (const auto& [rows, cols] : {std::pair{1, 256}, {64, 256}, {37, 96}, {3, 8}}) {
+            Input input = make_input(4, rows * cols / 4, 9);
+            Halves halves(input.flat_values);
+            std::vector<float> expected(static_cast<std::size_t>(rows)), sums = expected;
+            sum_squares(input.flat_values.data(), rows, cols, expected.data());
+            sum_squares(halves.values(), rows, cols, sums.data());
+            INFO(rows << " x " << cols);
+            REQUIRE(sums == expected);
+        }
+    });
+}
+
+}  // namespace quantize::kernels
