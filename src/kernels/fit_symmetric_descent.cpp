@@ -215,8 +215,9 @@ HWY_INLINE void resume(const Problems& problems, const Unsettled& unsettled, std
     const FloatTag d;
     DescentTile& tile = search.tile;
     load_listed(problems.values, problems.size, unsettled.problem + first, used, tile);
+    const std::size_t columns = tile_columns();
     const float* levels[max_columns];
-    for (std::size_t c = 0; c < tile.columns; ++c) {
+    for (std::size_t c = 0; c < columns; ++c) {
         const std::int64_t at =
             first + (c < static_cast<std::size_t>(used) ? static_cast<std::int64_t>(c) : 0);
         levels[c] = unsettled.levels + unsettled.row[at] * problems.size;
@@ -224,8 +225,8 @@ HWY_INLINE void resume(const Problems& problems, const Unsettled& unsettled, std
         search.sums.ll[c] = unsettled.sum_ll[at];
         search.flags[c] = 1;
     }
-    transpose_to_tile(levels, tile.columns, tile.size, tile.levels);
-    for (std::size_t at = 0; at < tile.size * tile.columns; at += hn::Lanes(d)) {
+    transpose_to_tile(levels, columns, tile.size, tile.levels);
+    for (std::size_t at = 0; at < tile.size * columns; at += hn::Lanes(d)) {
         const Floats x = hn::Load(d, tile.values + at);
         const Floats w = hn::Mul(x, x);
         const Floats level = load_level<LevelForm::biased>(tile, at);
