@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "base/float16.h"
-#include "formats/either_form.h"
 #include "formats/families.h"
 #include "formats/k_blocks.h"
+#include "formats/k_format.h"
 #include "formats/k_packing.h"
 #include "formats/rounding.h"
 #include "formats/weights.h"
@@ -355,16 +355,7 @@ std::int64_t find_bad_block(const std::byte* blocks, std::int64_t block_count) {
 
 template <class Block>
 constexpr Format make_format(TensorType type) noexcept {
-    return {
-        .type = type,
-        .weight_use = WeightUse::optional,
-        .couples_row = false,
-        .encode = encode_floats<encode<Block>>,
-        .decode = decode<Block>,
-        .find_bad_block = find_bad_block<Block>,
-        .preferred_elems = group_elems,
-        .encode_f16 = encode_halves<encode<Block>>,
-    };
+    return make_k_format<encode<Block>, decode<Block>, find_bad_block<Block>>(type);
 }
 
 }  // namespace
