@@ -9,6 +9,7 @@
 #include "formats/k_blocks.h"
 #include "formats/k_format.h"
 #include "formats/k_packing.h"
+#include "formats/k_side_by_side.h"
 #include "formats/rounding.h"
 #include "formats/weights.h"
 #include "kernels/fit.h"
@@ -128,7 +129,6 @@ struct Group {
     const float* importance;        ///< null for none
     std::int64_t importance_start;  ///< column of the first value
     std::int64_t cols;
-    float variance[max_subs];  ///< with importance only
     // From the search, later as stored. Mins follow scales without a gap, so that both are one set
     // of problems.
     float scales_and_mins[2 * max_subs];
@@ -141,26 +141,53 @@ struct Group {
     const AffineSpec& spec(const AffineType& type) const {
         return importance != nullptr ? type.weighted : type.plain;
     }
-    kernels::Problems problems(const AffineType& type) const {
-        return {values,
-                std::int64_t{count} * type.sub_blocks(),
+    /// The sub-blocks from super-block `first` on. With importance, each has a variance.
+    kernels::Problems problems(const AffineType& type, int first, const float* variance) const {
+        return {values.from(first * super_block_elems),
+                std::int64_t{count - first} * type.sub_blocks(),
                 type.sub_elems,
                 importance != nullptr ? Weighting::importance_spread : type.plain_weighting,
                 importance,
-                importance_start,
+                importance_start + first * super_block_elems,
                 cols,
                 variance};
     }
 };
 
-void fit(const AffineType& type, Group& group) {
-    const int subs = group.count * type.sub_blocks();
-    if (group.importance != nullptr) {
-        super_block_variances(type.variance, group.values, group.count, type.sub_blocks(),
-                              group.variance);
+/// Fits super-blocks of a group side by side, as many at a time as stand so. Returns how many it
+/// has fitted: all but a few of the last.
+int fit_side_by_side(const AffineType& type, Group& group, SideBySide& lanes) {
+    constexpr int most = kernels::most_lane_rows * 16;
+    const int together = static_cast<int>(kernels::lane_rows());
+    const int subs = type.sub_blocks();
+    float* const mins = group.scales_and_mins + group.count * subs;
+    alignas(64) float scale[most], min[most], weight_sum[most];
+    int s = 0;
+    for (; s + together <= group.count; s += together) {
+        lanes.take(type.variance, group.values.from(s * super_block_elems),
+                   {group.importance, group.cols},
+                   (group.importance_start + s * super_block_elems) % group.cols);
+        kernels::fit_affine(type.weighted, lanes.problems(type.sub_elems),
+                            {scale, min, weight_sum});
+        kernels::lanes_to_rows(scale, subs, group.scales_and_mins + s * subs);
+        kernels::lanes_to_rows(min, subs, mins + s * subs);
+        kernels::lanes_to_rows(weight_sum, subs, group.weight_sum + s * subs);
     }
-    kernels::fit_affine(group.spec(type), group.problems(type),
-                        {group.scales_and_mins, group.scales_and_mins + subs, group.weight_sum});
+    return s;
+}
+
+void fit(const AffineType& type, Group& group, SideBySide& lanes) {
+    const int done = group.importance != nullptr ? fit_side_by_side(type, group, lanes) : 0;
+    if (done == group.count) return;
+    float variance[Group::max_subs];
+    if (group.importance != nullptr) {
+        super_block_variances(type.variance, group.values.from(done * super_block_elems),
+                              group.count - done, type.sub_blocks(), variance);
+    }
+    float* const scales = group.scales_and_mins + done * type.sub_blocks();
+    kernels::fit_affine(group.spec(type), group.problems(type, done, variance),
+                        {scales, scales + group.count * type.sub_blocks(),
+                         group.weight_sum + done * type.sub_blocks()});
 }
 
 /// Integer scales by the largest one.
@@ -220,7 +247,7 @@ void search_levels(const Group& group, int s, const float* scales, std::uint8_t*
     constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
     constexpr int subs = type.sub_blocks(), size = type.sub_elems;
     float values[super_block_elems], importance[super_block_elems], variance[subs];
-    kernels::Problems problems = group.problems(type);
+    kernels::Problems problems = group.problems(type, 0, variance);
     int listed[subs], count = 0;
     for (int j = 0; j < subs; ++j) {
         if (scales[j] != 0) continue;
@@ -235,7 +262,6 @@ void search_levels(const Group& group, int s, const float* scales, std::uint8_t*
             const std::int64_t column =
                 (group.importance_start + s * super_block_elems) % group.cols + j * size;
             std::copy_n(group.importance + column, size, importance + count * size);
-            variance[count] = group.variance[s * subs + j];
         }
         listed[count++] = j;
     }
@@ -246,7 +272,8 @@ void search_levels(const Group& group, int s, const float* scales, std::uint8_t*
         problems.importance = importance;
         problems.importance_offset = 0;
         problems.importance_period = std::int64_t{count} * size;
-        problems.variance = variance;
+        super_block_variances(type.variance, group.values.from(s * super_block_elems), 1, count,
+                              variance);
     }
     float scale[subs], min[subs], weight_sum[subs], inverse[subs], base[subs];
     kernels::fit_affine(group.spec(type), problems, {scale, min, weight_sum, inverse, base});
@@ -297,6 +324,7 @@ std::int64_t encode(const kernels::StoredValues& values, std::int64_t rows, std:
     constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
     const std::int64_t super_blocks = rows * cols / super_block_elems;
     Group group;
+    SideBySide lanes;
     for (std::int64_t first = 0; first < super_blocks; first += group.count) {
         group.values = values.from(first * super_block_elems);
         group.count =
@@ -304,7 +332,7 @@ std::int64_t encode(const kernels::StoredValues& values, std::int64_t rows, std:
         group.importance = weights;
         group.importance_start = first * super_block_elems % cols;
         group.cols = cols;
-        fit(type, group);
+        fit(type, group, lanes);
         if (weights != nullptr) {
             scale_by_fit(type, group);
         } else {

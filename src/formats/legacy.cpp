@@ -54,6 +54,26 @@ void encode(const float* values, std::int64_t rows, std::int64_t cols, const flo
     }
 }
 
+/// Without weights by way of binary32, a tile at a time.
+template <TensorType kType, class L>
+std::int64_t encode_f16(const std::byte* halves, std::int64_t rows, std::int64_t cols,
+                        const float* weights, std::byte* blocks) {
+    if (weights != nullptr) {
+        return encode_weighted(kType, kernels::StoredValues::of_halves(halves), rows, cols, weights,
+                               blocks);
+    }
+    alignas(64) std::array<float, tile_elems> values;
+    for (std::int64_t first = 0; first < rows * cols; first += tile_elems) {
+        const std::int64_t count = std::min(tile_elems, rows * cols - first);
+        const std::int64_t bad =
+            kernels::f16_to_f32_checked(halves + 2 * first, count, values.data());
+        if (bad >= 0) return first + bad;
+        encode_unweighted<L>(values.data(), count / block_elems,
+                             blocks + first / block_elems * L::block_bytes);
+    }
+    return -1;
+}
+
 template <class L>
 void decode(const std::byte* blocks, std::int64_t elems, float* values) {
     [[maybe_unused]] constexpr int middle = 1 << (L::bits - 1);
@@ -150,7 +170,15 @@ void decode_q8_0(const std::byte* blocks, std::int64_t elems, float* values) {
 }
 
 template <TensorType kType, class L>
-constexpr Format format{kType, WeightUse::optional, true, encode<kType, L>, decode<L>, find_bad<L>};
+constexpr Format format{
+    .type = kType,
+    .weight_use = WeightUse::optional,
+    .couples_row = true,
+    .encode = encode<kType, L>,
+    .decode = decode<L>,
+    .find_bad_block = find_bad<L>,
+    .encode_f16 = encode_f16<kType, L>,
+};
 
 }  // namespace
 

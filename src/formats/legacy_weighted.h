@@ -4,12 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/stored_values.h"
 #include "quantize/tensor_type.h"
 
 namespace quantize::formats {
 
-/// Encodes rows of one of the four types; `weights` holds `cols` values.
-void encode_weighted(TensorType type, const float* values, std::int64_t rows, std::int64_t cols,
-                     const float* weights, std::byte* blocks);
+/// Encodes rows of one of the four types; `weights` holds `cols` values. Returns the index of the
+/// first value in F16 that is not finite, -1 when there is none.
+std::int64_t encode_weighted(TensorType type, const kernels::StoredValues& values,
+                             std::int64_t rows, std::int64_t cols, const float* weights,
+                             std::byte* blocks);
 
 }  // namespace quantize::formats

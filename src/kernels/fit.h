@@ -35,6 +35,12 @@ struct Problems {
     std::int64_t importance_offset = 0;
     std::int64_t importance_period = 0;
     const float* variance = nullptr;  ///< per problem; null unless the weighting asks
+    /// Where this is not null the problems are not at `values`: they are blocks of rows side by
+    /// side (kernels/lane_rows.h), weighted by importance_spread. Problem p is block p /
+    /// lane_rows() of row p % lane_rows(), and the variance is per row. Importance lies side by
+    /// side as well; where that is null it is the same for all rows.
+    const float* lanes = nullptr;
+    const float* lane_importance = nullptr;
 };
 
 /// Scale and min on levels 0 .. levels, by weighted least squares for each candidate of a sweep.

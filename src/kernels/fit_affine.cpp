@@ -71,6 +71,26 @@ Search search_for(const AffineSpec& spec, Weighting weighting, bool keeps, bool 
     return search<SweepTraits{.expects_below = true}>;
 }
 
+/// Fills a tile and surveys it; returns how many problems it holds.
+HWY_INLINE std::int64_t load_and_survey(const Problems& problems, std::int64_t first, Tile& tile,
+                                        Extents& extents) {
+    if (problems.lanes == nullptr) {
+        return load_tile(problems, first, tile, [&](Weighting weighting, Tile& loaded) HWY_ATTR {
+            weigh_and_survey(weighting, loaded, extents);
+        });
+    }
+    const auto columns = static_cast<std::int64_t>(tile_columns());
+    const std::int64_t used = std::min(columns, problems.count - first);
+    begin_tile(problems.size, tile);
+    for_each_vector(first, used, [&](std::size_t problem, std::size_t column) HWY_ATTR {
+        Survey survey;
+        load_side_by_side(problems, problem, column, tile,
+                          [&](Floats x, Floats w) HWY_ATTR { survey.see(x, w); });
+        survey.store(tile, column, extents);
+    });
+    return used;
+}
+
 /// Writes the results of a tile's first `used` problems.
 HWY_INLINE void store_fits(SearchState& state, std::int64_t first, std::int64_t used,
                            const AffineFits& fits) {
@@ -111,10 +131,7 @@ void fit_affine_lanes(const AffineSpec& spec, const Problems& problems, const Af
         std::int64_t next = first;
         bool exact = spec.absolute_error && !looks && !keeps;
         for (; count < tiles_in_turns && next < problems.count; ++count, next += columns) {
-            used[count] = load_tile(problems, next, tiles[count],
-                                    [&](Weighting weighting, Tile& tile) HWY_ATTR {
-                                        weigh_and_survey(weighting, tile, states[count]);
-                                    });
+            used[count] = load_and_survey(problems, next, tiles[count], states[count]);
             exact = exact && has_exact_products(spec, problems.weighting, tiles[count]);
         }
         search_for(spec, problems.weighting, keeps, looks, exact)(spec, count, tiles, states);

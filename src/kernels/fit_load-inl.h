@@ -13,6 +13,7 @@
 #include "kernels/fit.h"
 #include "kernels/fit_tile-inl.h"
 #include "kernels/lanes-inl.h"
+#include "kernels/side_by_side-inl.h"
 #include "kernels/stored_values-inl.h"
 #include "kernels/transpose-inl.h"
 
@@ -151,6 +152,13 @@ HWY_INLINE std::int64_t load_tile(const Problems& problems, std::int64_t first, 
                                   const Weigh& weigh) {
     const auto columns = static_cast<std::int64_t>(tile_columns());
     const std::int64_t used = std::min(columns, problems.count - first);
+    if (problems.lanes != nullptr) {
+        begin_tile(problems.size, tile);
+        for_each_vector(first, used, [&](std::size_t problem, std::size_t column) HWY_ATTR {
+            load_side_by_side(problems, problem, column, tile, [](Floats, Floats) HWY_ATTR {});
+        });
+        return used;
+    }
     const StoredValues values = problems.values.from(first * problems.size);
     if (problems.importance == nullptr) {
         load_run(values, problems.size, used, tile);

@@ -109,17 +109,34 @@ HWY_INLINE void weigh_and_survey(const Rule0& rule0, const Rule1& rule1, Tile& t
     store_sums(lanes, weights1, values1, squares1, extents);
 }
 
-/// Surveys one vector of problems that have weights.
+/// Surveys one vector of problems that have weights, value by value in order.
+struct Survey {
+    Ints most;
+    Unsigneds most_unsigned;
+    Floats weights, values;
+
+    HWY_INLINE Survey()
+        : most(hn::Zero(IntTag())),
+          most_unsigned(hn::Zero(UnsignedTag())),
+          weights(hn::Set(FloatTag(), empty_sum)),
+          values(weights) {}
+    HWY_INLINE void see(Floats x, Floats w) {
+        most = hn::Max(most, hn::BitCast(IntTag(), x));
+        most_unsigned = hn::Max(most_unsigned, hn::BitCast(UnsignedTag(), x));
+        weights = hn::Add(weights, w);
+        values = hn::Add(values, hn::Mul(w, x));
+    }
+    HWY_INLINE void store(const Tile& tile, std::size_t column, Extents& extents) const {
+        find_range(tile, column, most, most_unsigned, extents);
+        store_sums(column, weights, values, hn::Zero(FloatTag()), extents);
+    }
+};
 HWY_INLINE void survey(const Tile& tile, std::size_t column, Extents& extents) {
     const FloatTag d;
-    find_range(tile, column, extents);
-    Floats weights = hn::Set(d, empty_sum), values = weights;
-    for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns) {
-        const Floats w = hn::Load(d, tile.weights + at);
-        weights = hn::Add(weights, w);
-        values = hn::Add(values, hn::Mul(w, hn::Load(d, tile.values + at)));
-    }
-    store_sums(column, weights, values, hn::Zero(d), extents);
+    Survey survey;
+    for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns)
+        survey.see(hn::Load(d, tile.values + at), hn::Load(d, tile.weights + at));
+    survey.store(tile, column, extents);
 }
 
 /// Weighs the values of a tile unless they have weights, and surveys it.

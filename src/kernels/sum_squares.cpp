@@ -18,31 +18,20 @@ namespace {
 
 /// Two blocks, whose chains of additions run side by side.
 inline constexpr std::size_t block_rows = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 ? 8 : 4;
-/// Values of a row taken at a time: what one line of the cache holds.
-inline constexpr std::int64_t line_elems = 16;
-/// How far the first block goes ahead of the second in long rows. Where these lie a multiple of
-/// 4096 bytes apart, as in most models, what is in one column shares a set of the nearest cache,
-/// which holds eight lines: 16 rows would drive out what is read ahead for them.
-inline constexpr std::int64_t head_start = 256;
-
-/// Adds the squares of up to `line_elems` values of a block of rows, from `begin` on, in order.
+/// Adds the squares of four values, from `at` on, of each row of a block, in order.
 template <class D>
-HWY_INLINE void add_squares(D d, const float* const* row, std::int64_t begin, std::int64_t end,
-                            hn::Vec<D>& total) {
-    for (std::int64_t i = begin; i < std::min(begin + line_elems, end); i += 4) {
-        hn::Vec<D> x0, x1, x2, x3;
-        load_transposed(d, row, static_cast<std::size_t>(i), x0, x1, x2, x3);
-        total = hn::Add(total, hn::Mul(x0, x0));
-        total = hn::Add(total, hn::Mul(x1, x1));
-        total = hn::Add(total, hn::Mul(x2, x2));
-        total = hn::Add(total, hn::Mul(x3, x3));
-    }
+HWY_INLINE void add_squares(D d, const float* const* row, std::int64_t at, hn::Vec<D>& total) {
+    hn::Vec<D> x0, x1, x2, x3;
+    load_transposed(d, row, static_cast<std::size_t>(at), x0, x1, x2, x3);
+    total = hn::Add(total, hn::Mul(x0, x0));
+    total = hn::Add(total, hn::Mul(x1, x1));
+    total = hn::Add(total, hn::Mul(x2, x2));
+    total = hn::Add(total, hn::Mul(x3, x3));
 }
 
 void sum_rows(const float* values, std::int64_t rows, std::int64_t row_elems, float* sums) {
     constexpr std::int64_t both = 2 * block_rows;
     const hn::FixedTag<float, block_rows> d;
-    const std::int64_t ahead = row_elems < 4 * head_start ? 0 : head_start;
     const float* row[both];
     for (std::int64_t first = 0; first < rows; first += both) {
         const std::int64_t used = std::min(both, rows - first);
@@ -50,9 +39,9 @@ void sum_rows(const float* values, std::int64_t rows, std::int64_t row_elems, fl
             row[r] = values + (first + r) * row_elems;
         std::fill(row + used, row + both, row[0]);
         auto total0 = hn::Zero(d), total1 = hn::Zero(d);
-        for (std::int64_t i = -ahead; i < row_elems; i += line_elems) {
-            add_squares(d, row, i + ahead, row_elems, total0);
-            if (i >= 0) add_squares(d, row + block_rows, i, row_elems, total1);
+        for (std::int64_t i = 0; i < row_elems; i += 4) {
+            add_squares(d, row, i, total0);
+            add_squares(d, row + block_rows, i, total1);
         }
         HWY_ALIGN float totals[both];
         hn::Store(total0, d, totals);
@@ -72,7 +61,7 @@ HWY_INLINE void add_squares(const std::uint16_t* const* row, std::int64_t at, Wi
                      });
 }
 
-/// Two blocks again. In F16 rows are super-blocks, so short that none need go ahead.
+/// Two blocks again.
 void sum_rows(const std::uint16_t* values, std::int64_t rows, std::int64_t row_elems, float* sums) {
     constexpr auto block = static_cast<std::int64_t>(half_problems);
     const WidenedTag d;

@@ -11,10 +11,10 @@ namespace {
 /// With F16 in and Q8_0 out this is 1 MiB read and 544 KiB written at a time.
 constexpr std::uint64_t chunk_elems = std::uint64_t{1} << 19;
 
-/// Rows that stay whole come in larger pieces: what couples a row is a sum in order, taken for up
-/// to sixteen rows at a time (kernels/sum_squares.cpp). 256 KiB of binary32 for rows of 4096.
+/// Rows that stay whole come in multiples of this, unless they are very long: what couples a row is
+/// a sum in order, taken for rows side by side (kernels/lane_rows.h).
 constexpr std::uint64_t rows_together = 16;
-constexpr std::uint64_t most_elems_together = std::uint64_t{1} << 18;
+constexpr std::uint64_t most_elems_together = std::uint64_t{1} << 20;
 
 }  // namespace
 
@@ -22,7 +22,11 @@ std::uint64_t piece_elems(const Divisible& tensor, std::uint64_t wanted) {
     if (tensor.whole_rows) {
         wanted = std::max(wanted, std::min(rows_together * tensor.cols, most_elems_together));
     }
-    if (tensor.cols <= wanted) return wanted / tensor.cols * tensor.cols;
+    if (tensor.cols <= wanted) {
+        std::uint64_t rows = wanted / tensor.cols;
+        if (tensor.whole_rows && rows > rows_together) rows -= rows % rows_together;
+        return rows * tensor.cols;
+    }
     if (tensor.whole_rows) return tensor.cols;
     return std::max(wanted / tensor.unit, std::uint64_t{1}) * tensor.unit;
 }

@@ -242,12 +242,11 @@ std::optional<std::uint64_t> convert(const Conversion& conversion, const Chunk& 
     }
     const Format& format = *find_format(conversion.to);
     const bool is_short = info.type == TensorType::F16 && format.encode_f16 != nullptr;
-    // What rounds F16 straight to the type holds nothing that a cache would be too small for.
+    // The short way holds no more values in binary32 than it works on.
     const std::uint64_t step =
-        is_short && format.fits_f16
-            ? chunk.elems()
-            : piece_elems(divisible(info, conversion.to, conversion.weights != nullptr),
-                          static_cast<std::uint64_t>(format.preferred_elems));
+        is_short ? chunk.elems()
+                 : piece_elems(divisible(info, conversion.to, conversion.weights != nullptr),
+                               static_cast<std::uint64_t>(format.preferred_elems));
     std::optional<std::uint64_t> lost;
     for (std::uint64_t done = 0; done < chunk.elems(); done += step) {
         const std::uint64_t count = std::min(step, chunk.elems() - done);

@@ -26,8 +26,10 @@ struct Shape {
     std::int64_t blocks_per_row;
 };
 
-/// Odd counts, so that whatever a kernel handles at a time leaves a remainder; one long row.
-constexpr Shape shapes[] = {{1, 1}, {3, 1}, {2, 3}, {1, 7}, {3, 17}, {1, 33}, {1, 131}};
+/// Odd counts, so that whatever a kernel handles at a time leaves a remainder; one long row; rows
+/// enough to stand side by side, once with some left over.
+constexpr Shape shapes[] = {{1, 1},  {3, 1},   {2, 3},  {1, 7}, {3, 17},
+                            {1, 33}, {1, 131}, {16, 3}, {37, 2}};
 
 /// Keeps the slow types' part of the test short: no shape of more weights than this.
 constexpr std::int64_t most_weights = 20000;
@@ -205,23 +207,31 @@ TEST_CASE("the short way from F16 gives the blocks of the way over binary32") {
             }
         });
     });
-    CHECK(formats == (weighted ? 5 : 7));
+    CHECK(formats == (weighted ? 9 : 11));
 }
 
 TEST_CASE("the short way from F16 finds the first value that is not finite") {
-    for_each_format([](const Format& format) {
+    const Shape super_blocks = GENERATE(Shape{1, 5}, Shape{21, 1});
+    const bool weighted = GENERATE(false, true);
+    for_each_format([&](const Format& format) {
         if (format.encode_f16 == nullptr) return;
-        constexpr std::int64_t elems = 256 * 5;
+        if (weighted && format.weight_use == WeightUse::ignored) return;
+        const std::int64_t cols = super_blocks.blocks_per_row * 256;
+        const auto elems = static_cast<std::size_t>(super_blocks.rows * cols);
         GuardedBuffer<std::uint16_t> halves(elems);
+        GuardedBuffer<float> weights(static_cast<std::size_t>(cols));
+        std::ranges::fill(weights.span(), 1.0f);
         GuardedBuffer<std::byte> blocks(row_bytes(format.type, elems));
         for_each_target([&] {
-            for (std::size_t at = 0; at < halves.size(); ++at) {
+            // Every place in one row, and of many rows some in each.
+            for (std::size_t at = 0; at < elems; at += super_blocks.rows == 1 ? 1 : 61) {
                 std::ranges::fill(halves.span(), std::uint16_t{0xFBFF});
                 halves[elems - 1] = 0x7C00;
                 const std::uint16_t bad[] = {0x7C00, 0xFC00, 0x7E01, 0xFFFF};
                 halves[at] = bad[at % std::size(bad)];
-                REQUIRE(format.encode_f16(reinterpret_cast<const std::byte*>(halves.data()), 1,
-                                          elems, nullptr,
+                REQUIRE(format.encode_f16(reinterpret_cast<const std::byte*>(halves.data()),
+                                          super_blocks.rows, cols,
+                                          weighted ? weights.data() : nullptr,
                                           blocks.data()) == static_cast<std::int64_t>(at));
             }
         });

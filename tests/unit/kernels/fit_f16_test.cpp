@@ -6,9 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/float16.h"
 #include "fit_inputs.h"
-#include "guarded_buffer.h"
+#include "halves.h"
 #include "kernels/fit.h"
 #include "targets.h"
 
@@ -16,22 +15,6 @@ namespace quantize::kernels {
 namespace {
 
 using namespace inputs;
-
-/// Values as F16, none of them infinite, which end at memory that nobody may touch. They become
-/// what F16 makes of them.
-struct Halves {
-    explicit Halves(std::vector<float>& values) : words(values.size()) {
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            words[i] = f32_to_f16(std::clamp(values[i], -65504.0f, 65504.0f));
-            values[i] = f16_to_f32(words[i]);
-        }
-    }
-    StoredValues values() {
-        return StoredValues::of_halves(reinterpret_cast<const std::byte*>(words.data()));
-    }
-
-    test::GuardedBuffer<std::uint16_t> words;
-};
 
 /// All that the searches find, as bits.
 std::vector<std::uint32_t> fit_all(const Problems& problems) {

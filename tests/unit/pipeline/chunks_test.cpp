@@ -37,6 +37,20 @@ TEST_CASE("Chunks cover every tensor without gaps or overlap") {
     CHECK(chunks.largest_elems() == 1u << 22);
 }
 
+TEST_CASE("Rows that stay whole come in sixteens while they are not too long") {
+    for (const std::uint64_t cols : {32u, 2048u, 5120u, 11008u, 28672u, 53248u, 65536u}) {
+        const ChunkList chunks(
+            {{.elems = 1000 * cols, .cols = cols, .unit = 32, .whole_rows = true}});
+        for (std::uint64_t i = 0; i + 1 < chunks.size(); ++i) {
+            INFO(cols << " columns, chunk " << i);
+            REQUIRE(chunks[i].elems() % (16 * cols) == 0);
+        }
+    }
+    const ChunkList longer(
+        {{.elems = 30u << 17, .cols = 1u << 17, .unit = 32, .whole_rows = true}});
+    CHECK(longer[0].elems() == 8u << 17);
+}
+
 TEST_CASE("A seed reorders and loses nothing") {
     for (const std::uint64_t count : {0u, 1u, 2u, 3u, 10u, 97u, 1000u}) {
         for (const std::uint64_t seed : {1ull, 12345ull, 0xFFFFFFFFFFFFFFFFull}) {
