@@ -11,7 +11,7 @@
 
 namespace quantize::formats {
 
-/// A row of a matrix's importance weights.
+/// A row of importance weights.
 struct ImportanceRow {
     const float* weights;
     std::int64_t cols;

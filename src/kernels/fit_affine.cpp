@@ -83,10 +83,9 @@ HWY_INLINE std::int64_t load_and_survey(const Problems& problems, std::int64_t f
     const std::int64_t used = std::min(columns, problems.count - first);
     begin_tile(problems.size, tile);
     for_each_vector(first, used, [&](std::size_t problem, std::size_t column) HWY_ATTR {
-        Survey survey;
-        load_side_by_side(problems, problem, column, tile,
-                          [&](Floats x, Floats w) HWY_ATTR { survey.see(x, w); });
-        survey.store(tile, column, extents);
+        survey(tile, column, extents, [&](const auto& see) HWY_ATTR {
+            load_side_by_side(problems, problem, column, tile, see);
+        });
     });
     return used;
 }

@@ -109,34 +109,30 @@ HWY_INLINE void weigh_and_survey(const Rule0& rule0, const Rule1& rule1, Tile& t
     store_sums(lanes, weights1, values1, squares1, extents);
 }
 
-/// Surveys one vector of problems that have weights, value by value in order.
-struct Survey {
-    Ints most;
-    Unsigneds most_unsigned;
-    Floats weights, values;
-
-    HWY_INLINE Survey()
-        : most(hn::Zero(IntTag())),
-          most_unsigned(hn::Zero(UnsignedTag())),
-          weights(hn::Set(FloatTag(), empty_sum)),
-          values(weights) {}
-    HWY_INLINE void see(Floats x, Floats w) {
+/// Surveys one vector of problems that have weights: each_row(see) calls see(values, weights) for
+/// each of the tile's rows in order, which may still be on their way there.
+template <class EachRow>
+HWY_INLINE void survey(const Tile& tile, std::size_t column, Extents& extents,
+                       const EachRow& each_row) {
+    const FloatTag d;
+    Ints most = hn::Zero(IntTag());
+    Unsigneds most_unsigned = hn::Zero(UnsignedTag());
+    Floats weights = hn::Set(d, empty_sum), values = weights;
+    each_row([&](Floats x, Floats w) HWY_ATTR {
         most = hn::Max(most, hn::BitCast(IntTag(), x));
         most_unsigned = hn::Max(most_unsigned, hn::BitCast(UnsignedTag(), x));
         weights = hn::Add(weights, w);
         values = hn::Add(values, hn::Mul(w, x));
-    }
-    HWY_INLINE void store(const Tile& tile, std::size_t column, Extents& extents) const {
-        find_range(tile, column, most, most_unsigned, extents);
-        store_sums(column, weights, values, hn::Zero(FloatTag()), extents);
-    }
-};
+    });
+    find_range(tile, column, most, most_unsigned, extents);
+    store_sums(column, weights, values, hn::Zero(d), extents);
+}
 HWY_INLINE void survey(const Tile& tile, std::size_t column, Extents& extents) {
-    const FloatTag d;
-    Survey survey;
-    for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns)
-        survey.see(hn::Load(d, tile.values + at), hn::Load(d, tile.weights + at));
-    survey.store(tile, column, extents);
+    survey(tile, column, extents, [&](const auto& see) HWY_ATTR {
+        const FloatTag d;
+        for (std::size_t at = column; at < tile.size * tile.columns; at += tile.columns)
+            see(hn::Load(d, tile.values + at), hn::Load(d, tile.weights + at));
+    });
 }
 
 /// Weighs the values of a tile unless they have weights, and surveys it.

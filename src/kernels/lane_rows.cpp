@@ -9,7 +9,6 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
-#include <array>
 
 #include "kernels/lanes-inl.h"
 #include "kernels/side_by_side-inl.h"
@@ -87,32 +86,15 @@ void lanes_to_rows_lanes(const float* lanes, std::int64_t blocks, float* rows) {
 using WordTag = hn::RebindToUnsigned<FloatTag>;
 using Words = hn::Vec<WordTag>;
 
-/// The levels of one vector of blocks.
-struct LaneLevels {
-    const float* values;
-    Floats inverse;
-    Floats base;
-    Ints lowest;  ///< with what biased_nearest() adds
-    Ints highest;
-    Ints shift;  ///< from there to levels as they are stored
-
-    HWY_INLINE Words operator[](std::size_t i) const {
-        const Floats x = hn::LoadU(FloatTag(), values + i * rows_side_by_side());
-        const Ints level = biased_nearest(hn::Mul(inverse, hn::Sub(x, base)));
-        const Ints clamped = hn::Min(hn::Max(level, lowest), highest);
-        return hn::BitCast(WordTag(), hn::Add(clamped, shift));
-    }
-};
-
 /// Nibbles of the levels i to i + 3 and i + 16 to i + 19. Fifth bits come in from above.
-template <bool kFifthBits>
-HWY_INLINE Words pack_word(const LaneLevels& levels, std::size_t first, Words& low_bits,
+template <bool kFifthBits, class LevelOf>
+HWY_INLINE Words pack_word(const LevelOf& level_of, std::size_t first, Words& low_bits,
                            Words& high_bits) {
     const WordTag d;
     Words packed = hn::Zero(d);
     for (std::size_t i = first; i < first + 4; ++i) {
-        Words low = levels[i];
-        const Words high = levels[i + 16];
+        Words low = level_of(i);
+        const Words high = level_of(i + 16);
         if constexpr (kFifthBits) {
             const Words fifth = hn::Set(d, 16);
             low_bits = hn::Or(hn::ShiftRight<1>(low_bits), hn::ShiftLeft<11>(hn::And(low, fifth)));
@@ -126,19 +108,32 @@ HWY_INLINE Words pack_word(const LaneLevels& levels, std::size_t first, Words& l
     return packed;
 }
 
+/// Packs one vector of blocks.
 template <bool kFifthBits>
-HWY_INLINE void pack_vector(const LaneLevels& levels, std::uint32_t* nibbles,
-                            std::uint32_t* fifth_bits) {
-    const WordTag d;
-    const auto found = hn::RebindMask(d, hn::Ne(levels.inverse, hn::Zero(FloatTag())));
-    Words low_bits = hn::Zero(d), high_bits = low_bits;
+HWY_INLINE void pack_vector(const float* values, Floats inverse, Floats base, LevelRange range,
+                            std::uint32_t* nibbles, std::uint32_t* fifth_bits) {
+    const FloatTag d;
+    const IntTag di;
+    const WordTag words;
+    const Ints lowest = hn::Set(di, range.lowest + nearest_bias);
+    const Ints highest = hn::Set(di, range.highest + nearest_bias);
+    const Ints shift = hn::Set(di, range.offset - nearest_bias);
+    const auto level_of = [&](std::size_t i) HWY_ATTR {
+        const Floats x = hn::LoadU(d, values + i * rows_side_by_side());
+        const Ints level = biased_nearest(hn::Mul(inverse, hn::Sub(x, base)));
+        const Ints clamped = hn::Min(hn::Max(level, lowest), highest);
+        return hn::BitCast(words, hn::Add(clamped, shift));
+    };
+    const auto found = hn::RebindMask(words, hn::Ne(inverse, hn::Zero(d)));
+    Words low_bits = hn::Zero(words), high_bits = low_bits;
     const auto word = [&](std::size_t first) HWY_ATTR {
-        return hn::IfThenElseZero(found, pack_word<kFifthBits>(levels, first, low_bits, high_bits));
+        return hn::IfThenElseZero(found,
+                                  pack_word<kFifthBits>(level_of, first, low_bits, high_bits));
     };
     const Words word0 = word(0), word1 = word(4), word2 = word(8), word3 = word(12);
-    hn::StoreInterleaved4(word0, word1, word2, word3, d, nibbles);
+    hn::StoreInterleaved4(word0, word1, word2, word3, words, nibbles);
     if constexpr (kFifthBits) {
-        hn::StoreU(hn::IfThenElseZero(found, hn::Or(low_bits, high_bits)), d, fifth_bits);
+        hn::StoreU(hn::IfThenElseZero(found, hn::Or(low_bits, high_bits)), words, fifth_bits);
     }
 }
 
@@ -146,23 +141,16 @@ void pack_lane_levels_lanes(const float* lanes, std::int64_t blocks, const float
                             const float* base, LevelRange range, std::uint32_t* nibbles,
                             std::uint32_t* fifth_bits) {
     const FloatTag d;
-    const IntTag di;
     const std::size_t rows = rows_side_by_side();
     const auto count = static_cast<std::size_t>(blocks) * rows;
-    const Ints lowest = hn::Set(di, range.lowest + nearest_bias);
-    const Ints highest = hn::Set(di, range.highest + nearest_bias);
-    const Ints shift = hn::Set(di, range.offset - nearest_bias);
     for (std::size_t p = 0; p < count; p += hn::Lanes(d)) {
-        const LaneLevels levels{lanes + p / rows * rows * lane_block + p % rows,
-                                hn::LoadU(d, inverse + p),
-                                hn::LoadU(d, base + p),
-                                lowest,
-                                highest,
-                                shift};
+        const float* const values = lanes + p / rows * rows * lane_block + p % rows;
+        const Floats factor = hn::LoadU(d, inverse + p);
+        const Floats start = hn::LoadU(d, base + p);
         if (fifth_bits != nullptr) {
-            pack_vector<true>(levels, nibbles + 4 * p, fifth_bits + p);
+            pack_vector<true>(values, factor, start, range, nibbles + 4 * p, fifth_bits + p);
         } else {
-            pack_vector<false>(levels, nibbles + 4 * p, nullptr);
+            pack_vector<false>(values, factor, start, range, nibbles + 4 * p, nullptr);
         }
     }
 }
