@@ -165,7 +165,6 @@ int fit_side_by_side(const AffineType& type, Group& group, SideBySide& lanes) {
     int s = 0;
     for (; s + together <= group.count; s += together) {
         lanes.take(type.variance, group.values.from(s * super_block_elems),
-                   {group.importance, group.cols},
                    (group.importance_start + s * super_block_elems) % group.cols);
         kernels::fit_affine(type.weighted, lanes.problems(type.sub_elems),
                             {scale, min, weight_sum});
@@ -324,7 +323,7 @@ std::int64_t encode(const kernels::StoredValues& values, std::int64_t rows, std:
     constexpr AffineType type = spec_of(static_cast<Block*>(nullptr));
     const std::int64_t super_blocks = rows * cols / super_block_elems;
     Group group;
-    SideBySide lanes;
+    SideBySide lanes({weights, cols});
     for (std::int64_t first = 0; first < super_blocks; first += group.count) {
         group.values = values.from(first * super_block_elems);
         group.count =

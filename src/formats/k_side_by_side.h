@@ -19,9 +19,10 @@ struct ImportanceRow {
 
 class SideBySide {
  public:
+    explicit SideBySide(const ImportanceRow& importance) : row_(importance) {}
+
     /// Takes kernels::lane_rows() super-blocks, the first of which begins at the given column.
-    void take(VarianceRule rule, const kernels::StoredValues& values,
-              const ImportanceRow& importance, std::int64_t column);
+    void take(VarianceRule rule, const kernels::StoredValues& values, std::int64_t column);
 
     /// Their sub-blocks of `size` values: the first one of each super-block, then the second ones.
     kernels::Problems problems(int size) const;
@@ -29,8 +30,9 @@ class SideBySide {
  private:
     static constexpr int most = kernels::most_lane_rows * super_block_elems;
 
-    void take_importance(const ImportanceRow& importance, std::int64_t column);
+    void take_importance(std::int64_t column);
 
+    ImportanceRow row_;
     alignas(64) float values_[most];
     alignas(64) float importance_[most];
     float variance_[kernels::most_lane_rows];

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/float16.h"
+#include "formats/either_form.h"
 #include "formats/families.h"
 #include "formats/legacy_layout.h"
 #include "formats/legacy_weighted.h"
@@ -44,31 +45,25 @@ void encode_unweighted(const float* values, std::int64_t block_count, std::byte*
     });
 }
 
+/// F16 without weights goes by way of binary32, a tile at a time. Returns the index of the first
+/// F16 that is not finite, -1 when there is none.
 template <TensorType kType, class L>
-void encode(const float* values, std::int64_t rows, std::int64_t cols, const float* weights,
-            std::byte* blocks) {
-    if (weights != nullptr) {
-        encode_weighted(kType, values, rows, cols, weights, blocks);
-    } else {
-        encode_unweighted<L>(values, rows * cols / block_elems, blocks);
+std::int64_t encode(const kernels::StoredValues& values, std::int64_t rows, std::int64_t cols,
+                    const float* weights, std::byte* blocks) {
+    if (weights != nullptr) return encode_weighted(kType, values, rows, cols, weights, blocks);
+    const std::int64_t elems = rows * cols;
+    if (values.floats() != nullptr) {
+        encode_unweighted<L>(values.floats(), elems / block_elems, blocks);
+        return -1;
     }
-}
-
-/// Without weights by way of binary32, a tile at a time.
-template <TensorType kType, class L>
-std::int64_t encode_f16(const std::byte* halves, std::int64_t rows, std::int64_t cols,
-                        const float* weights, std::byte* blocks) {
-    if (weights != nullptr) {
-        return encode_weighted(kType, kernels::StoredValues::of_halves(halves), rows, cols, weights,
-                               blocks);
-    }
-    alignas(64) std::array<float, tile_elems> values;
-    for (std::int64_t first = 0; first < rows * cols; first += tile_elems) {
-        const std::int64_t count = std::min(tile_elems, rows * cols - first);
+    const auto* const halves = reinterpret_cast<const std::byte*>(values.halves());
+    alignas(64) std::array<float, tile_elems> tile;
+    for (std::int64_t first = 0; first < elems; first += tile_elems) {
+        const std::int64_t count = std::min(tile_elems, elems - first);
         const std::int64_t bad =
-            kernels::f16_to_f32_checked(halves + 2 * first, count, values.data());
+            kernels::f16_to_f32_checked(halves + 2 * first, count, tile.data());
         if (bad >= 0) return first + bad;
-        encode_unweighted<L>(values.data(), count / block_elems,
+        encode_unweighted<L>(tile.data(), count / block_elems,
                              blocks + first / block_elems * L::block_bytes);
     }
     return -1;
@@ -174,10 +169,10 @@ constexpr Format format{
     .type = kType,
     .weight_use = WeightUse::optional,
     .couples_row = true,
-    .encode = encode<kType, L>,
+    .encode = encode_floats<encode<kType, L>>,
     .decode = decode<L>,
     .find_bad_block = find_bad<L>,
-    .encode_f16 = encode_f16<kType, L>,
+    .encode_f16 = encode_halves<encode<kType, L>>,
 };
 
 }  // namespace

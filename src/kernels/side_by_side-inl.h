@@ -43,6 +43,7 @@ HWY_INLINE void load_vector(const Problems& problems, std::size_t first, std::si
     }
 }
 
+/// The same, with importance side by side as well or one for all lanes.
 template <class See>
 HWY_INLINE void load_side_by_side(const Problems& problems, std::size_t first, std::size_t column,
                                   Tile& tile, const See& see) {

@@ -18,6 +18,7 @@ namespace {
 
 /// Two blocks, whose chains of additions run side by side.
 inline constexpr std::size_t block_rows = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 ? 8 : 4;
+
 /// Adds the squares of four values, from `at` on, of each row of a block, in order.
 template <class D>
 HWY_INLINE void add_squares(D d, const float* const* row, std::int64_t at, hn::Vec<D>& total) {

@@ -1,8 +1,5 @@
 // What reads F16 where it lies, against the same values in binary32, bit for bit, on every target.
-#include <algorithm>
-#include <bit>
 #include <catch2/catch_test_macros.hpp>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -18,19 +15,13 @@ using namespace inputs;
 
 /// All that the searches find, as bits.
 std::vector<std::uint32_t> fit_all(const Problems& problems) {
-    const auto count = static_cast<std::size_t>(problems.count);
-    std::vector<float> found(9 * count);
-    float* const at = found.data();
-    fit_symmetric(symmetric_sweep(8), problems, {at, at + count, at + 2 * count});
-    fit_affine({15, -0.9f, 0.05f, 36, false}, problems,
-               {at + 3 * count, at + 4 * count, at + 5 * count, at + 6 * count, at + 7 * count});
+    std::vector<float> found = sweep_all(problems);
     if (problems.weighting == Weighting::square) {
-        fit_symmetric_descent(4, problems, at + 8 * count, nullptr);
+        std::vector<float> descended(static_cast<std::size_t>(problems.count));
+        fit_symmetric_descent(4, problems, descended.data(), nullptr);
+        found.insert(found.end(), descended.begin(), descended.end());
     }
-    std::vector<std::uint32_t> bits;
-    for (const float v : found)
-        bits.push_back(std::isnan(v) ? 0x7FC00000u : std::bit_cast<std::uint32_t>(v));
-    return bits;
+    return bits_of(found);
 }
 
 constexpr Weighting weightings[] = {Weighting::square, Weighting::magnitude,

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "plain_fits.h"
@@ -211,6 +212,25 @@ inline Input make_one_sided(int size, int count, Weighting weighting) {
         append(x, weighting == Weighting::magnitude ? w : rms_plus_magnitude(x), input);
     }
     return input;
+}
+
+/// What the sweeps find for a set of problems: eight arrays of their count, one after the other.
+inline std::vector<float> sweep_all(const Problems& problems) {
+    const auto count = static_cast<std::size_t>(problems.count);
+    std::vector<float> found(8 * count);
+    float* const at = found.data();
+    fit_symmetric(symmetric_sweep(8), problems, {at, at + count, at + 2 * count});
+    fit_affine({15, -0.9f, 0.05f, 36, false}, problems,
+               {at + 3 * count, at + 4 * count, at + 5 * count, at + 6 * count, at + 7 * count});
+    return found;
+}
+
+/// Results as bits; every NaN counts as one.
+inline std::vector<std::uint32_t> bits_of(std::span<const float> values) {
+    std::vector<std::uint32_t> bits;
+    for (const float v : values)
+        bits.push_back(std::isnan(v) ? 0x7FC00000u : std::bit_cast<std::uint32_t>(v));
+    return bits;
 }
 
 }  // namespace quantize::kernels::inputs

@@ -7,7 +7,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "fit_inputs.h"
@@ -44,15 +43,6 @@ struct Rows {
     GuardedBuffer<float> sums;
 };
 
-std::vector<std::uint32_t> bits_of(const float* values, std::size_t count) {
-    std::vector<std::uint32_t> bits;
-    for (std::size_t i = 0; i < count; ++i) {
-        const float v = values[i];
-        bits.push_back(std::isnan(v) ? 0x7FC00000u : std::bit_cast<std::uint32_t>(v));
-    }
-    return bits;
-}
-
 void check_lanes(Rows& rows) {
     for (std::int64_t r = 0; r < rows.count; ++r) {
         float sum = 0;
@@ -64,17 +54,6 @@ void check_lanes(Rows& rows) {
         }
         REQUIRE(rows.sums[static_cast<std::size_t>(r)] == sum);
     }
-}
-
-/// All that the searches find for a set of problems: arrays of their count, one after the other.
-std::vector<float> fit_all(const Problems& problems) {
-    const auto count = static_cast<std::size_t>(problems.count);
-    std::vector<float> found(8 * count);
-    float* const at = found.data();
-    fit_symmetric(symmetric_sweep(8), problems, {at, at + count, at + 2 * count});
-    fit_affine({15, -0.9f, 0.05f, 36, false}, problems,
-               {at + 3 * count, at + 4 * count, at + 5 * count, at + 6 * count, at + 7 * count});
-    return found;
 }
 
 std::vector<float> variances(std::int64_t count) {
@@ -94,7 +73,7 @@ void check_fits(Rows& rows, Problems side_by_side, const ImportanceOf& importanc
     side_by_side.size = lane_block;
     side_by_side.weighting = Weighting::importance_spread;
     side_by_side.variance = variance.data();
-    const std::vector<float> found = fit_all(side_by_side);
+    const std::vector<float> found = sweep_all(side_by_side);
     const auto blocks = static_cast<std::size_t>(rows.blocks);
     const std::size_t all = blocks * static_cast<std::size_t>(rows.count);
     for (std::int64_t r = 0; r < rows.count; ++r) {
@@ -105,14 +84,13 @@ void check_fits(Rows& rows, Problems side_by_side, const ImportanceOf& importanc
         row.importance = importance_of(r);
         row.importance_period = rows.cols;
         row.variance = own.data();
-        const std::vector<float> expected = fit_all(row);
+        const std::vector<float> expected = sweep_all(row);
         for (std::size_t array = 0; array < 8; ++array) {
             std::vector<float> own_found;
             for (std::int64_t b = 0; b < rows.blocks; ++b)
                 own_found.push_back(found[array * all + rows.place(r, b)]);
             INFO("row " << r << ", result " << array);
-            REQUIRE(bits_of(own_found.data(), blocks) ==
-                    bits_of(expected.data() + array * blocks, blocks));
+            REQUIRE(bits_of(own_found) == bits_of({expected.data() + array * blocks, blocks}));
         }
     }
 }
